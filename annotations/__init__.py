@@ -1,0 +1,1 @@
+"""Posts, codebook and human annotations: everything before a model is fitted."""

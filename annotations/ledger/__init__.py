@@ -1,0 +1,1 @@
+"""The ledger: what was imported, pushed, pulled and predicted, in SQLite or PostgreSQL through SQLAlchemy Core."""

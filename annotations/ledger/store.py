@@ -1,0 +1,130 @@
+"""Opening a ledger: engine, pragmas, schema version, and errors a user can act on."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Connection, Engine, create_engine, event, insert, select
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import ArgumentError, NoSuchModuleError, SQLAlchemyError
+
+from annotations.errors import LedgerError
+from annotations.ledger.tables import SCHEMA_VERSION, ledger_info, metadata
+
+_BUSY_SECONDS = 30
+
+
+@dataclass(frozen=True, slots=True)
+class Ledger:
+    """An open ledger. Reads and writes go through :meth:`begin`, one transaction a block."""
+
+    engine: Engine
+    where: str
+
+    @contextmanager
+    def begin(self) -> Iterator[Connection]:
+        """Yield a connection in a transaction, committed at the end of the block, rolled back on any error.
+
+        Raises
+        ------
+        LedgerError
+            The database is locked by another process, full, read-only or gone; nothing of the block is kept.
+        """
+        try:
+            with self.engine.begin() as connection:
+                yield connection
+        except SQLAlchemyError as error:
+            raise _explained(error, self.where) from error
+
+    def close(self) -> None:
+        """Release the connections."""
+        self.engine.dispose()
+
+
+def open_ledger(url: str) -> Ledger:
+    """Open the ledger at an SQLAlchemy URL, creating its tables where there are none.
+
+    Raises
+    ------
+    LedgerError
+        The URL is unusable, the database cannot be opened, or it was made by another version.
+    """
+    try:
+        parsed = make_url(url)
+    except ArgumentError as error:
+        raise LedgerError(
+            "the database URL cannot be read", hint="Use sqlite:///FILE or postgresql+psycopg://USER@HOST/NAME."
+        ) from error
+    where = parsed.render_as_string(hide_password=True)
+    is_sqlite = parsed.get_backend_name() == "sqlite"
+    try:
+        if is_sqlite and parsed.database and parsed.database != ":memory:":
+            Path(parsed.database).parent.mkdir(parents=True, exist_ok=True)
+        engine = create_engine(parsed)
+    except (OSError, NoSuchModuleError, ModuleNotFoundError) as error:
+        raise LedgerError(f"cannot be opened: {error}", where=where) from error
+    if is_sqlite:
+        event.listen(engine, "connect", _prepare_sqlite)
+        event.listen(engine, "begin", _begin_immediately)
+    ledger = Ledger(engine, where)
+    with ledger.begin() as connection:
+        _ensure_schema(connection, where)
+    return ledger
+
+
+def now() -> str:
+    """Return the present time as the ledger writes times: ISO 8601, UTC, microseconds."""
+    return timestamp(datetime.now(UTC))
+
+
+def timestamp(moment: datetime) -> str:
+    """Return a timezone-aware time as ISO 8601 UTC text that sorts by time."""
+    return moment.astimezone(UTC).isoformat(timespec="microseconds")
+
+
+def _prepare_sqlite(connection: Any, _record: Any) -> None:
+    # Transactions are begun by us (see _begin_immediately), not by the driver.
+    connection.isolation_level = None
+    cursor = connection.cursor()
+    for pragma in ("journal_mode=WAL", "synchronous=NORMAL", "foreign_keys=ON", f"busy_timeout={_BUSY_SECONDS * 1000}"):
+        cursor.execute(f"PRAGMA {pragma}")
+    cursor.close()
+
+
+def _begin_immediately(connection: Connection) -> None:
+    # A transaction that first reads and then writes would fail under a concurrent writer instead of waiting.
+    connection.exec_driver_sql("BEGIN IMMEDIATE")
+
+
+def _ensure_schema(connection: Connection, where: str) -> None:
+    metadata.create_all(connection, tables=[ledger_info])
+    version = connection.scalar(select(ledger_info.c.value).where(ledger_info.c.key == "schema_version"))
+    if version is None:
+        metadata.create_all(connection)
+        connection.execute(insert(ledger_info).values(key="schema_version", value=str(SCHEMA_VERSION)))
+    elif version != str(SCHEMA_VERSION):
+        raise LedgerError(
+            f"the ledger has schema version {version}, this release reads {SCHEMA_VERSION}",
+            where=where,
+            hint="Use the release that wrote it, or start another workspace (TALKINGPOINTS_HOME).",
+        )
+
+
+def _explained(error: SQLAlchemyError, where: str) -> LedgerError:
+    cause = str(getattr(error, "orig", None) or error)
+    hints = {
+        "locked": "Another command is writing; try again when it has finished.",
+        "disk is full": "Free some space; nothing of the last step was written.",
+        "readonly": "The file or its folder is read-only for this user.",
+        "unable to open": "Check that the folder exists and can be written.",
+        "not a database": "The file is something else; name another with TALKINGPOINTS_HOME.",
+        "malformed": "The file is damaged; restore a backup.",
+        "connection": "Check that the database server runs and that the URL is right.",
+    }
+    hint = next((text for mark, text in hints.items() if mark in cause.lower()), "")
+    return LedgerError(f"the database refused: {cause.splitlines()[0]}", where=where, hint=hint)

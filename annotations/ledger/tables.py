@@ -1,0 +1,164 @@
+"""The tables of the ledger. Times are ISO 8601 UTC text, so that SQLite and PostgreSQL hold the same."""
+
+from __future__ import annotations
+
+from sqlalchemy import (
+    JSON,
+    Boolean,
+    Column,
+    Float,
+    ForeignKey,
+    ForeignKeyConstraint,
+    Index,
+    Integer,
+    MetaData,
+    String,
+    Table,
+    Text,
+)
+
+SCHEMA_VERSION = 1
+
+metadata = MetaData()
+
+ledger_info = Table(
+    "ledger_info",
+    metadata,
+    Column("key", String, primary_key=True),
+    Column("value", Text, nullable=False),
+)
+
+channel_aliases = Table(
+    # A channel known by its title, its number or its user name is one channel.
+    "channel_aliases",
+    metadata,
+    Column("alias", String, primary_key=True),
+    Column("channel", String, nullable=False),
+)
+
+posts = Table(
+    "posts",
+    metadata,
+    Column("post_id", String, primary_key=True),
+    Column("channel", String, nullable=False, index=True),
+    Column("message_id", String),
+    Column("revision", String, nullable=False),  # the current one
+    Column("date", String, index=True),
+    Column("lang", String),
+    Column("forwarded_from", Text),
+    Column("reply_to", String),
+    Column("hashtags", JSON, nullable=False),
+    Column("links", JSON, nullable=False),
+    Column("media", JSON, nullable=False),
+    Column("views", Integer),
+    Column("forwards", Integer),
+    Column("reactions", JSON, nullable=False),
+    Column("duplicate_of", String),  # the first post seen with the same text
+    Column("first_import", Integer, ForeignKey("imports.import_id"), nullable=False),
+)
+Index("posts_revision", posts.c.revision)
+
+revisions = Table(
+    "revisions",
+    metadata,
+    Column("post_id", String, ForeignKey("posts.post_id"), primary_key=True),
+    Column("revision", String, primary_key=True),
+    Column("text", Text, nullable=False),
+    Column("raw", JSON),  # the text as received, where cleaning changed it; JSON keeps what UTF-8 cannot
+    Column("edited_at", String),
+    Column("cleaner", Integer, nullable=False),  # the version of the cleaner that made the text
+    Column("import_id", Integer, ForeignKey("imports.import_id"), nullable=False),
+    Column("seen_at", String, nullable=False),
+)
+
+imports = Table(
+    "imports",
+    metadata,
+    Column("import_id", Integer, primary_key=True, autoincrement=True),
+    Column("file", Text, nullable=False),
+    Column("format", String, nullable=False),
+    Column("started_at", String, nullable=False),
+    Column("finished_at", String),  # null: the run was ended before its file was read to the end
+    Column("counts", JSON, nullable=False),
+)
+
+refusals = Table(
+    "refusals",
+    metadata,
+    Column("import_id", Integer, ForeignKey("imports.import_id"), primary_key=True),
+    Column("position", String, primary_key=True),
+    Column("reason", Text, nullable=False),
+)
+
+studio_projects = Table(
+    "studio_projects",
+    metadata,
+    Column("project", String, primary_key=True),  # "<address>#<project id>"
+    Column("title", String, nullable=False),
+    Column("codebook", String, nullable=False),  # digest of the codebook whose labelling page it shows
+    Column("pulled_until", String),  # tasks changed up to here have been pulled
+    Column("pulled_at", String),
+    Column("pushed_at", String),
+)
+
+studio_tasks = Table(
+    "studio_tasks",
+    metadata,
+    Column("project", String, ForeignKey("studio_projects.project"), primary_key=True),
+    Column("post_id", String, primary_key=True),
+    Column("revision", String, primary_key=True),
+    Column("task_id", Integer),  # null: announced, not yet confirmed by Label Studio
+    Column("pushed_at", String, nullable=False),
+    Column("deleted_at", String),  # found to be gone from Label Studio
+    ForeignKeyConstraint(["post_id", "revision"], ["revisions.post_id", "revisions.revision"]),
+    Index("studio_tasks_task", "project", "task_id"),
+)
+
+studio_predictions = Table(
+    # Which model version's suggestions each task shows.
+    "studio_predictions",
+    metadata,
+    Column("project", String, primary_key=True),
+    Column("task_id", Integer, primary_key=True),
+    Column("model_version", String, primary_key=True),
+    Column("pushed_at", String, nullable=False),
+)
+
+studio_annotations = Table(
+    "studio_annotations",
+    metadata,
+    Column("project", String, ForeignKey("studio_projects.project"), primary_key=True),
+    Column("annotation_id", Integer, primary_key=True),
+    Column("task_id", Integer, nullable=False),
+    Column("post_id", String, nullable=False, index=True),
+    Column("revision", String, nullable=False),
+    Column("annotator", String, nullable=False),
+    Column("received", JSON, nullable=False),  # as Label Studio sent it
+    Column("parsed", JSON),  # the line of labels.jsonl; null where it could not be read
+    Column("problems", JSON, nullable=False),  # what was found wrong, sentences
+    Column("updated_at", String, nullable=False),
+    Column("lead_time", Float),
+    Column("skipped", Boolean, nullable=False),
+    Column("deleted_at", String),  # a tombstone: vanished from Label Studio, kept here
+)
+
+annotators = Table(
+    # Accounts of Label Studio and the names that stand for them in files.
+    "annotators",
+    metadata,
+    Column("project", String, primary_key=True),
+    Column("user_id", Integer, primary_key=True),
+    Column("account", String, nullable=False),
+    Column("name", String, nullable=False),
+)
+
+predictions = Table(
+    "predictions",
+    metadata,
+    Column("post_id", String, primary_key=True),
+    Column("revision", String, primary_key=True),
+    Column("model_version", String, primary_key=True),
+    Column("codebook", String, nullable=False),
+    Column("tags", JSON, nullable=False),
+    Column("predicted_at", String, nullable=False),
+)

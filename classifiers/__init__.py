@@ -1,0 +1,1 @@
+"""Training, evaluation and scoring of tag classifiers; reads annotations, writes model bundles."""
