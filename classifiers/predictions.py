@@ -1,0 +1,55 @@
+"""What a model says about a post."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Decision(StrEnum):
+    """The verdict on a tag: ``abstain`` where the score is too near the threshold or the tag is not predicted."""
+
+    YES = "yes"
+    NO = "no"
+    ABSTAIN = "abstain"
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """A passage that speaks for a tag: ``text[start:end]`` (code points of the text as it was given), and its weight.
+
+    ``weight`` is what the passage adds to the tag's uncalibrated score (log-odds).
+    """
+
+    start: int
+    end: int
+    text: str
+    weight: float
+
+
+@dataclass(frozen=True, slots=True)
+class TagPrediction:
+    """A tag's calibrated probability, its threshold, the decision and the evidence.
+
+    ``score`` and ``threshold`` are None for a tag that the model does not predict; ``reason`` then says why.
+    """
+
+    tag_id: str
+    score: float | None
+    threshold: float | None
+    decision: Decision
+    evidence: tuple[Evidence, ...] = ()
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Prediction:
+    """A model's tags for one text, in the codebook's order."""
+
+    model_version: str
+    codebook: str
+    tags: tuple[TagPrediction, ...]
+
+    def decided(self, decision: Decision) -> tuple[TagPrediction, ...]:
+        """Return the tags with this decision."""
+        return tuple(tag for tag in self.tags if tag.decision is decision)
