@@ -32,7 +32,9 @@ def atomic_path(path: Path, *, mode: int | None = None) -> Iterator[Path]:
         os.close(handle)
     except OSError as error:
         raise FileError(
-            f"cannot be written: {error.strerror or error}", where=str(path), hint="Choose a folder you can write to."
+            f"cannot be written: {error.strerror or error}",
+            where=str(path),
+            hint="Choose a folder you can write to.",
         ) from error
     temporary = Path(name)
     try:

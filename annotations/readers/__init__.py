@@ -1,0 +1,70 @@
+"""Readers: files of posts, told apart by their content.
+
+``FORMATS`` is the one place where a format is added: a module with a :class:`~annotations.readers.base.Format`,
+and its name in the list.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from annotations.errors import FileError
+from annotations.readers.base import (
+    ChannelNames,
+    EmptyItem,
+    Format,
+    Item,
+    PostItem,
+    Reading,
+    ReadOptions,
+    RefusedItem,
+    ServiceItem,
+    channel_slug,
+    plain_channel,
+)
+from annotations.readers.columns import parse_column_map
+from annotations.readers.detect import sample
+from annotations.readers.dump import DUMP
+from annotations.readers.table import CSV, JSONL, PARQUET
+from annotations.readers.telegram_desktop import TELEGRAM_DESKTOP
+
+__all__ = [
+    "FORMATS",
+    "ChannelNames",
+    "EmptyItem",
+    "Format",
+    "Item",
+    "PostItem",
+    "ReadOptions",
+    "Reading",
+    "RefusedItem",
+    "ServiceItem",
+    "channel_slug",
+    "parse_column_map",
+    "plain_channel",
+    "read_posts",
+]
+
+FORMATS: tuple[Format, ...] = (PARQUET, TELEGRAM_DESKTOP, JSONL, CSV, DUMP)
+"""The formats, asked in this order: those that leave no doubt come first."""
+
+
+def read_posts(path: Path, options: ReadOptions | None = None) -> Reading:
+    """Open a file of posts of any supported format.
+
+    Raises
+    ------
+    FileError
+        The file is missing, empty, of no known format, or lacks what its format must have.
+    """
+    options = options or ReadOptions()
+    found = sample(path)
+    for kind in FORMATS:
+        if kind.recognise(found, options):
+            return Reading(kind.name, kind.read(found, options))
+    understood = "".join(f"\n    - {kind.description}" for kind in FORMATS)
+    raise FileError(
+        "is of no known format" if found.encoding else "is a binary file of no known format",
+        where=str(path),
+        hint=f"Understood, whatever the file is called:{understood}",
+    )

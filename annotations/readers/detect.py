@@ -1,0 +1,93 @@
+"""Looking at a file's first bytes: is it there, is it text, in which encoding."""
+
+from __future__ import annotations
+
+import codecs
+from pathlib import Path
+from typing import IO
+
+from annotations.errors import FileError
+from annotations.readers.base import Sample
+
+HEAD_BYTES = 64 * 1024
+_BYTE_ORDER_MARKS = (
+    (codecs.BOM_UTF8, "utf-8-sig"),
+    (codecs.BOM_UTF32_LE, None),
+    (codecs.BOM_UTF32_BE, None),
+    (codecs.BOM_UTF16_LE, "utf-16"),
+    (codecs.BOM_UTF16_BE, "utf-16"),
+)
+
+
+def sample(path: Path) -> Sample:
+    """Return the beginning of a file.
+
+    Raises
+    ------
+    FileError
+        The file is missing, a folder, unreadable, empty, or text in an encoding that is not read.
+    """
+    if path.is_dir():
+        raise FileError("is a folder", where=str(path), hint="Name the files in it, for example FOLDER/result.json.")
+    try:
+        with path.open("rb") as stream:
+            head = stream.read(HEAD_BYTES)
+    except OSError as error:
+        raise FileError(f"cannot be read: {error.strerror or error}", where=str(path)) from error
+    encoding = _encoding(head, path)
+    text = head.decode(encoding, _errors(encoding)) if encoding else ""
+    if not head or (encoding and not text.strip()):
+        raise FileError("is empty", where=str(path), hint="Export it again, or name another file.")
+    return Sample(path, head, encoding, text)
+
+
+def open_text(source: Sample, *, newline: str | None = "") -> IO[str]:
+    """Open a text file in its encoding; bytes that are not of the encoding come as lone surrogates.
+
+    Raises
+    ------
+    FileError
+        The file cannot be opened any more.
+    """
+    try:
+        return source.path.open(encoding=source.encoding, errors=_errors(source.encoding), newline=newline)
+    except OSError as error:
+        raise FileError(f"cannot be read: {error.strerror or error}", where=str(source.path)) from error
+
+
+def _errors(encoding: str | None) -> str:
+    # In UTF-16 a byte that does not fit cannot come as a lone surrogate.
+    return "replace" if encoding == "utf-16" else "surrogateescape"
+
+
+def _encoding(head: bytes, path: Path) -> str | None:
+    for mark, encoding in _BYTE_ORDER_MARKS:
+        if head.startswith(mark):
+            return encoding
+    if b"\x00" in head[:1024]:
+        return None
+    text = _without_cut_character(head).decode("utf-8", "surrogateescape")
+    bad = sum("\udc80" <= character <= "\udcff" for character in text)
+    if bad == 0:
+        return "utf-8"
+    good = sum(character > "\x7f" for character in text) - bad
+    if bad <= good:  # UTF-8 with damage: the rows that hold it are refused, not the file
+        return "utf-8"
+    if sum(byte < 32 and byte not in b"\t\n\r\x0b\x0c\x1b" for byte in head) > len(head) // 50:
+        return None
+    raise FileError(
+        "is text in an encoding other than UTF-8 (or UTF-16 with a byte order mark)",
+        where=str(path),
+        hint="Save it as UTF-8, for example: iconv -f WINDOWS-1251 -t UTF-8 OLD > NEW",
+    )
+
+
+def _without_cut_character(head: bytes) -> bytes:
+    if len(head) < HEAD_BYTES:
+        return head
+    for back in range(1, 4):
+        if head[-back] >= 0xC0:
+            return head[:-back]
+        if head[-back] < 0x80:
+            break
+    return head

@@ -1,0 +1,122 @@
+"""The raw text dump: posts copied from a page, each under a line "Forwarded from ...", its body repeated below it.
+
+A file is a dump where a line is such a heading, or one of the app's own lines.  Any other plain text is refused:
+nothing in it says where one post ends and the next begins.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+
+from annotations.cleaning import APP_LINES, clean, is_app_line, is_encodable, storable
+from annotations.readers.base import ChannelNames, EmptyItem, Format, Item, PostItem, ReadOptions, RefusedItem, Sample
+from annotations.readers.columns import find_hashtags
+from annotations.readers.detect import open_text
+from annotations.records import Post
+
+_LONGEST_HEADING = 160
+_LONGEST_POST = 3_000  # lines; Telegram's longest post has 4,096 characters
+
+_HEADING = re.compile(
+    r"(?:Forwarded from|Переслано (?:из|от|з|із|від)|Пераслана (?:з|ад)|Прослеђено од|Препратено от"
+    r"|Reenviado de|Encaminhad[oa] de|Transféré (?:de|depuis)|Weitergeleitet (?:von|aus)|Inoltrato da"
+    r"|Przekazan[eo] (?:dalej )?(?:z|od)|Doorgestuurd van|محول من|تمت إعادة التوجيه من|转发自|轉發自|轉傳自)"
+    r"(?:\s*:\s*|\s+|(?<=自))(?P<source>\S.*)"
+)
+
+
+def _source(line: str) -> str | None:
+    """Return the channel that a heading names; None for any other line."""
+    line = line.strip()
+    found = _HEADING.fullmatch(line) if len(line) <= _LONGEST_HEADING and not line.endswith(".") else None
+    return (found["source"].rstrip(" :") or None) if found else None
+
+
+def without_repetition(lines: Sequence[str]) -> list[str]:
+    """Return the lines of a post without the repetition of its body, and without app lines.
+
+    A repetition is a run at the end whose every line occurs, in order, in what comes before it, and that
+
+    - is all of it, with or without its first line (the heading of the post), or
+    - has at least two lines and ends with the same line, or
+    - has at least two lines and more than half of the lines before it.
+
+    The shortest beginning that such a run follows is the post: the first, complete run wins.  A refrain
+    fulfils none of the three and stays.  Blank lines are not compared.
+    """
+    kept = [line for line in lines if not is_app_line(line)]
+    places = [index for index, line in enumerate(kept) if line.strip()]
+    words = [kept[index].strip() for index in places]
+    if len(words) > _LONGEST_POST:
+        return kept
+    for size in range(1, len(words)):
+        if _repeats(words[size:], words[:size]):
+            return kept[: places[size]]
+    return kept
+
+
+def _repeats(run: Sequence[str], body: Sequence[str]) -> bool:
+    if run[0] not in body or len(run) > len(body):
+        return False
+    rest = iter(body)
+    if not all(line in rest for line in run):
+        return False
+    if len(run) >= len(body) - 1:
+        return list(run) in (list(body), list(body[1:])) or len(run) > 1
+    return len(run) > 1 and (run[-1] == body[-1] or 2 * len(run) > len(body))
+
+
+def _recognise(sample: Sample, _options: ReadOptions) -> bool:
+    return any(is_app_line(line) or _source(line) for line in sample.text.splitlines())
+
+
+def _read(sample: Sample, options: ReadOptions) -> Iterator[Item]:
+    channel = options.channel_of(ChannelNames(None, None, sample.path.stem))
+    return _items(sample, channel)
+
+
+def _items(sample: Sample, channel: str) -> Iterator[Item]:
+    start, source, block = 1, None, list[str]()
+    with open_text(sample, newline=None) as stream:
+        for number, line in enumerate(stream, start=1):
+            heading = _source(line)
+            if heading is None:
+                block.append(line.rstrip("\n"))
+                continue
+            if source is not None or any(map(_is_content, block)):
+                yield _item(f"line {start}", source, block, channel)
+            start, source, block = number, heading, []
+    if source is not None or any(map(_is_content, block)):
+        yield _item(f"line {start}", source, block, channel)
+
+
+def _is_content(line: str) -> bool:
+    return bool(line.strip()) and line.strip() not in APP_LINES
+
+
+def _item(position: str, source: str | None, block: list[str], channel: str) -> Item:
+    raw = "\n".join(without_repetition(block))
+    if not is_encodable(raw):
+        return RefusedItem(position, "holds bytes that are not UTF-8")
+    text = clean(raw)
+    if not text:
+        return EmptyItem(position, "no text")
+    return PostItem(
+        position,
+        Post(
+            channel=channel,
+            text=text,
+            raw=None if raw == text else raw,
+            forwarded_from=storable(source) if source else None,
+            hashtags=find_hashtags(text),
+        ),
+    )
+
+
+DUMP = Format(
+    "text-dump",
+    'a text dump whose posts stand under lines such as "Forwarded from CHANNEL"',
+    _recognise,
+    _read,
+)

@@ -1,0 +1,1 @@
+"""Label Studio: a server of our own, its accounts and projects, tasks pushed there, annotations pulled."""

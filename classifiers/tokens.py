@@ -1,0 +1,124 @@
+"""The one tokeniser and the one sentence splitter, for training, scoring and evidence.
+
+Offsets are code points of the text as given.  A token is a word (letters, digits and their combining marks),
+a hashtag or mention, a web address, an emoji (a whole sequence, a flag), or a single character of a script that
+puts no spaces between words (Chinese, Japanese kana).  What a model sees of a token is its normal form.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from functools import cache, lru_cache
+from typing import NamedTuple
+
+from annotations.records import Span
+
+_MAX_FORM = 64
+_SINGLE = "\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003134f"
+_JOINERS = "\u00ad\u200c\u200d\u2060"
+_APOSTROPHES = "'\u2019\u02bc\u02bb"
+_CYRILLIC = "\u0400-\u052f"
+_PICTOGRAPHS = "\u203c\u2049\u2190-\u21ff\u2300-\u27bf\u2900-\u297f\u2b00-\u2bff\u3030\u303d\u3297\u3299\U0001f000-\U0001faff"
+_EMOJI = (
+    "[\U0001f1e6-\U0001f1ff]{2}"
+    f"|[{_PICTOGRAPHS}][\ufe0e\ufe0f]?[\U0001f3fb-\U0001f3ff]?(?:\u200d[{_PICTOGRAPHS}]\ufe0f?[\U0001f3fb-\U0001f3ff]?)*"
+)
+_ABBREVIATIONS = frozenset(
+    "mr mrs ms dr prof gen col capt lt sgt st hon rev sr jr vs no nos art arts vol ed eds fig al etc e.g i.e u.s u.k u.n "
+    "jan feb mar apr jun jul aug sep sept oct nov dec а.с г гг в вв им т.е т.д т.п т.к др пр ст п пп см стр руб млн млрд "
+    "тыс ул обл р проф акад ген sra dra d m mme mlle núm pág ee.uu".split()
+)
+_BOUNDARY = re.compile(
+    r"[.!?…]+[\"'»”’)\]]*(?=\s|$)|[。！？]+[」』”）]*|[\n\r\u2028\u2029\x0b\x0c\x85]+|(?=[•▪‣◦●■►])"
+)
+_LAST_WORD = re.compile(r"[^\s(«\"“]*$")
+
+
+class Token(NamedTuple):
+    """A token: ``text[start:end]`` and its normal form (compatibility form, case folded)."""
+
+    start: int
+    end: int
+    form: str
+
+
+def tokenise(text: str) -> list[Token]:
+    """Return the tokens of ``text``, in order and without overlap."""
+    return [
+        Token(match.start(), match.end(), normal_form(match.group())) for match in _pattern().finditer(text)
+    ]
+
+
+def sentences(text: str) -> list[Span]:
+    """Return the sentences of ``text``: non-empty, in order, without the white space between them.
+
+    A sentence ends at ``. ! ? …`` before white space (not after an abbreviation or an initial, nor before a small
+    letter), at ``。！？``, at a line break, and before a bullet.
+    """
+    spans: list[Span] = []
+    start = 0
+    for match in _BOUNDARY.finditer(text):
+        if not _is_end(text, start, match):
+            continue
+        _add(spans, text, start, match.end())
+        start = match.end()
+    _add(spans, text, start, len(text))
+    return spans
+
+
+@lru_cache(maxsize=1 << 17)
+def normal_form(word: str) -> str:
+    """Return what a model sees of a token: NFKC, case folded, soft hyphens and joiners dropped, 64 characters at most."""
+    if word.startswith(("http://", "https://", "HTTP://", "HTTPS://")):
+        return "https://" + word.split("/", 3)[2].casefold()[:_MAX_FORM]
+    form = unicodedata.normalize("NFKC", word[: 4 * _MAX_FORM]).casefold()
+    for char in "\u2019\u02bc\u02bb":
+        form = form.replace(char, "'")
+    return re.sub(f"[{_JOINERS}\ufe0e\ufe0f\\s]", "", form)[:_MAX_FORM] or word[:1]
+
+
+@cache
+def _pattern() -> re.Pattern[str]:
+    """The token pattern; made at first use since the combining marks are looked up in the Unicode table."""
+    mark = f"[{_marks()}]"
+    letter = f"(?:(?![{_SINGLE}])[^\\W_]{mark}*)"
+    apostrophe = f"(?<=[{_CYRILLIC}])[{_APOSTROPHES}](?=[{_CYRILLIC}])"
+    word = f"{letter}(?:[{_JOINERS}]*{letter}|{apostrophe}{letter})*"
+    tag = f"[#@\uff03](?:[\\w]{mark}*)+"
+    return re.compile(f"(?i:https?)://[!-~]+|{tag}|{_EMOJI}|{word}|[{_SINGLE}]{mark}*")
+
+
+def _marks() -> str:
+    """Write the combining marks as the inside of a character class."""
+    parts: list[str] = []
+    first = 0
+    for code in range(0x300, 0x20000):
+        if unicodedata.category(chr(code)).startswith("M"):
+            first = first or code
+        elif first:
+            parts.append(f"{chr(first)}-{chr(code - 1)}")
+            first = 0
+    return "".join(parts)
+
+
+def _is_end(text: str, start: int, match: re.Match[str]) -> bool:
+    mark = match.group()
+    if not mark or mark[0] not in ".…":
+        return True
+    following = text[match.end() : match.end() + 8].lstrip()
+    if following[:1].islower():
+        return False
+    if mark != ".":
+        return True
+    found = _LAST_WORD.search(text, max(start, match.start() - 20), match.start())
+    word = found.group() if found else ""
+    return not (word.casefold() in _ABBREVIATIONS or (len(word) == 1 and word.isupper()))
+
+
+def _add(spans: list[Span], text: str, start: int, end: int) -> None:
+    piece = text[start:end]
+    left = start + len(piece) - len(piece.lstrip())
+    right = start + len(piece.rstrip())
+    if left < right:
+        spans.append(Span(left, right))

@@ -1,0 +1,78 @@
+"""What the commands share: settings, the open ledger, the codebook, progress on a terminal, tables, JSON."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import click
+from tqdm import tqdm
+
+from annotations.codebook import Codebook, load_codebook
+from annotations.ledger.store import Ledger, open_ledger
+from annotations.progress import Progress
+from service.settings import Settings, load_settings
+
+json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON for a script instead of a table.")
+
+
+def settings() -> Settings:
+    """Read the settings from the environment."""
+    return load_settings()
+
+
+def codebook(of: Settings) -> Codebook:
+    """Load the codebook in use."""
+    return load_codebook(of.codebook_path)
+
+
+@contextmanager
+def ledger(of: Settings) -> Iterator[Ledger]:
+    """Yield the workspace's ledger and close it."""
+    opened = open_ledger(of.workspace.ledger_url)
+    try:
+        yield opened
+    finally:
+        opened.close()
+
+
+@contextmanager
+def progress(title: str, unit: str = "posts") -> Iterator[Progress]:
+    """Yield a progress callback that draws a bar on a terminal, and nothing where standard error is a file."""
+    with tqdm(desc=title, unit=f" {unit}", disable=not sys.stderr.isatty(), leave=False, file=sys.stderr) as bar:
+
+        def report(done: int, total: int | None) -> None:
+            if total is not None:
+                bar.total = total
+            bar.update(done - bar.n)
+
+        yield report
+
+
+def print_json(data: Any) -> None:
+    """Print data as indented JSON, text as it is."""
+    click.echo(json.dumps(data, ensure_ascii=False, indent=2))
+
+
+def print_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    """Print aligned columns, the first to the left, the others to the right."""
+    widths = [max(len(row[column]) for row in (header, *rows)) for column in range(len(header))]
+    for row in (header, *rows):
+        cells = [
+            cell.ljust(width) if column == 0 else cell.rjust(width)
+            for column, (cell, width) in enumerate(zip(row, widths, strict=True))
+        ]
+        click.echo("  ".join(cells).rstrip())
+
+
+def figure(value: float | None, digits: int = 2) -> str:
+    """Return a figure with a fixed number of digits, ``-`` where it is not defined."""
+    return "-" if value is None else f"{value:.{digits}f}"
+
+
+def say(message: str) -> None:
+    """Tell the user what is going on, on standard error: standard output is for results."""
+    click.echo(message, err=True)

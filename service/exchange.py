@@ -1,0 +1,102 @@
+"""What every exchange has: a request id, security headers, one log line, and an answer even to a defect."""
+
+from __future__ import annotations
+
+import logging
+import re
+import time
+import uuid
+from collections.abc import Mapping
+
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.requests import Request
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from service.logs import described
+from service.problems import INTERNAL, problem_response
+
+_LOG = logging.getLogger("talkingpoints.access")
+
+_REQUEST_ID = re.compile(r"[A-Za-z0-9._:-]{1,128}")
+
+_NOTHING = "default-src 'none'; base-uri 'none'; frame-ancestors 'none'"
+PAGE_POLICY = f"{_NOTHING}; style-src 'self'; img-src 'self' data:; form-action 'self'"
+
+# Source: OWASP REST Security Cheat Sheet, "Security Headers".
+SECURITY_HEADERS: Mapping[str, str] = {
+    "Cache-Control": "no-store",
+    "Content-Security-Policy": f"{_NOTHING}; form-action 'none'",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Permissions-Policy": "camera=(), geolocation=(), microphone=()",
+    "Referrer-Policy": "no-referrer",
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+}
+
+
+class Exchange:
+    """The outermost ASGI middleware.
+
+    It takes a request id from ``X-Request-ID`` where that is plain, or makes one; adds those security headers
+    that a route has not set; answers HEAD as GET without its body; turns an unexpected exception into a
+    problem with status 500; and logs route, status and time.  Neither address, query nor body is logged.
+    """
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request."""
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        answer = _Answer(send, _request_id(scope), is_head=scope["method"] == "HEAD")
+        inner: Scope = {**scope, "talkingpoints.request_id": answer.request_id}
+        if answer.is_head:
+            inner["method"] = "GET"
+        started = time.perf_counter()
+        fields: dict[str, object] = {}
+        try:
+            await self.app(inner, receive, answer)
+        except Exception as error:
+            fields = described(type(error), error.__traceback__)
+            if answer.status:  # too late for another answer: the connection is closed
+                raise
+            detail = "This is a defect of the service; the log has more, under the request id."
+            response = problem_response(Request(inner), INTERNAL, detail)
+            await response(inner, receive, answer)
+        finally:
+            fields |= {
+                "request_id": answer.request_id,
+                "method": scope["method"],
+                "route": getattr(inner.get("route"), "path", "unmatched"),
+                "status": answer.status,
+                "milliseconds": round((time.perf_counter() - started) * 1000, 1),
+            }
+            level = logging.ERROR if "error" in fields else logging.INFO
+            _LOG.log(level, "request", extra={"fields": fields})
+
+
+class _Answer:
+    def __init__(self, send: Send, request_id: str, *, is_head: bool) -> None:
+        self._send = send
+        self.request_id = request_id
+        self.is_head = is_head
+        self.status = 0
+
+    async def __call__(self, message: Message) -> None:
+        if message["type"] == "http.response.start":
+            self.status = message["status"]
+            headers = MutableHeaders(scope=message)
+            headers["X-Request-ID"] = self.request_id
+            for name, value in SECURITY_HEADERS.items():
+                headers.setdefault(name, value)
+        elif self.is_head and message["type"] == "http.response.body":
+            message = {**message, "body": b""}
+        await self._send(message)
+
+
+def _request_id(scope: Scope) -> str:
+    sent = Headers(scope=scope).get("x-request-id", "")
+    return sent if _REQUEST_ID.fullmatch(sent) else uuid.uuid4().hex

@@ -1,0 +1,239 @@
+"""The settings of a workspace and its service: read from the environment, validated, documented.
+
+This module is the only one that reads the environment. Nothing is read when it is imported, and no ``.env``
+file is ever read.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
+
+from pydantic import Field, SecretStr, ValidationError, field_validator
+from pydantic.fields import FieldInfo
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from annotations.codebook import default_codebook_path
+from annotations.workspace import Workspace
+from service.errors import SettingsError
+
+PREFIX = "TALKINGPOINTS_"
+KIB, MIB = 1024, 1024 * 1024
+
+Positive = Annotated[int, Field(ge=1)]
+
+
+class Settings(BaseSettings):
+    """Every setting; the environment variable is ``TALKINGPOINTS_`` and the name in capitals."""
+
+    model_config = SettingsConfigDict(
+        env_prefix=PREFIX,
+        env_ignore_empty=True,
+        extra="ignore",
+        frozen=True,
+        # A refused value may be a secret: it is never repeated in the message.
+        hide_input_in_errors=True,
+    )
+
+    home: Path = Field(
+        default=Path("workspace"),
+        description="The workspace folder: ledger, models, reports, the local Label Studio's data.",
+    )
+    database_url: SecretStr | None = Field(
+        default=None,
+        description="SQLAlchemy URL of the ledger, like `postgresql+psycopg://USER:PASSWORD@HOST/NAME`. "
+        "Without it the ledger is `ledger.db` (SQLite) in the workspace.",
+    )
+    codebook: Path | None = Field(
+        default=None,
+        description="The codebook file (YAML). Without it `codebook.yaml` of the workspace where there is "
+        "one, else the packaged default.",
+    )
+    host: str = Field(
+        default="127.0.0.1",
+        min_length=1,
+        description="The address the service listens on. Only loopback addresses are accepted: the service "
+        "does not check keys yet. For others, put a reverse proxy that authenticates in front of it.",
+    )
+    port: int = Field(
+        default=8000, ge=0, le=65535, description="The port the service listens on; 0 takes a free one."
+    )
+    studio_url: str | None = Field(
+        default=None,
+        description="Address of a Label Studio that runs elsewhere, like `https://studio.example.org`. "
+        "Without it the local one of the workspace is used.",
+    )
+    studio_token: SecretStr | None = Field(
+        default=None, description="Access token (personal or legacy) for the Label Studio at `studio_url`."
+    )
+    studio_env: Path = Field(
+        default=Path(".venv-studio"),
+        description="Folder of the Python environment in which the local Label Studio is installed.",
+    )
+    max_body_bytes: Positive = Field(
+        default=2 * MIB, description="Largest request body in bytes, for every call but the batch."
+    )
+    max_batch_body_bytes: Positive = Field(
+        default=16 * MIB, description="Largest request body in bytes of `POST /v1/predict/batch`."
+    )
+    max_text_length: Positive = Field(
+        default=100_000, description="Longest text of a post, in code points (characters of Unicode)."
+    )
+    max_batch_posts: Positive = Field(default=1_000, description="Most posts in one batch.")
+    model_check_seconds: float = Field(
+        default=2.0,
+        ge=0,
+        le=3600,
+        allow_inf_nan=False,
+        description="How often the service looks whether another model has been activated; 0 means never.",
+    )
+    api_docs: bool = Field(default=True, description="Whether `/docs` and `/openapi.json` are served.")
+    log_level: Literal["debug", "info", "warning", "error"] = Field(
+        default="info",
+        description="The least severe log records written (`debug`, `info`, `warning`, `error`).",
+    )
+
+    @field_validator("studio_url")
+    @classmethod
+    def _is_web_address(cls, value: str | None) -> str | None:
+        if value is None:
+            return None
+        parts = urlsplit(value)
+        if parts.scheme not in ("http", "https") or not parts.hostname:
+            raise ValueError("must be an address such as https://studio.example.org")
+        if parts.username or parts.password:
+            raise ValueError("must not hold a password; give the token in TALKINGPOINTS_STUDIO_TOKEN")
+        return value.rstrip("/")
+
+    @property
+    def workspace(self) -> Workspace:
+        """The paths of the workspace, with the ledger's address."""
+        url = self.database_url.get_secret_value() if self.database_url else None
+        return Workspace(self.home, url)
+
+    @property
+    def codebook_path(self) -> Path:
+        """The codebook in use: the one set, the workspace's own, or the packaged default."""
+        if self.codebook is not None:
+            return self.codebook
+        own = self.workspace.codebook_path
+        return own if own.is_file() else default_codebook_path()
+
+
+def load_settings(**overrides: Any) -> Settings:
+    """Read the settings from the environment; ``overrides`` (say, of the command line) come before it.
+
+    Raises
+    ------
+    SettingsError
+        A value cannot be used; all such values are named, none is repeated.
+    """
+    try:
+        return Settings(**overrides)
+    except ValidationError as error:
+        lines = [
+            f"{_variable(str(fault['loc'][0]))}: {fault['msg']}"
+            for fault in error.errors(include_input=False)
+        ]
+        raise SettingsError(
+            "; ".join(lines),
+            where="settings",
+            hint="`talkingpoints settings` lists every setting with its meaning.",
+        ) from error
+
+
+def is_loopback(host: str) -> bool:
+    """Tell whether a host can be reached from this machine alone."""
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host.strip("[]")).is_loopback
+    except ValueError:
+        return False
+
+
+def check_safe_to_serve(settings: Settings) -> None:
+    """Refuse to serve on an address that others can reach.
+
+    Raises
+    ------
+    SettingsError
+        The host is not a loopback address; nothing stands between it and the network yet.
+    """
+    if not is_loopback(settings.host):
+        raise SettingsError(
+            f"a start on '{settings.host}' is refused: the service does not check keys yet, "
+            "so it listens on loopback addresses only",
+            where=_variable("host"),
+            hint="Leave it at 127.0.0.1 and put a reverse proxy that authenticates (nginx, Caddy) in front.",
+        )
+
+
+def unknown_variables(environ: Mapping[str, str]) -> tuple[str, ...]:
+    """Return the variables with our prefix that are no setting: most likely misspelt."""
+    known = {_variable(name) for name in Settings.model_fields}
+    return tuple(sorted(name for name in environ if name.startswith(PREFIX) and name not in known))
+
+
+@dataclass(frozen=True, slots=True)
+class SettingRow:
+    """One setting as it is shown: secrets are masked, ``value`` is empty where no settings were given."""
+
+    variable: str
+    default: str
+    value: str
+    description: str
+
+
+def setting_rows(settings: Settings | None = None) -> list[SettingRow]:
+    """Return every setting in order, with the values in force where ``settings`` is given."""
+    rows = []
+    for name, field in Settings.model_fields.items():
+        value = "" if settings is None else _shown(getattr(settings, name))
+        rows.append(SettingRow(_variable(name), _default(field), value, field.description or ""))
+    return rows
+
+
+def settings_markdown() -> str:
+    """Return ``docs/settings.md``: what every setting means and what it is without being set."""
+    table = [f"| `{row.variable}` | {_code(row.default)} | {row.description} |" for row in setting_rows()]
+    return "\n".join([*_DOCUMENT_HEAD, *table, ""])
+
+
+_DOCUMENT_HEAD: Iterable[str] = (
+    "# Settings",
+    "",
+    "Every setting is an environment variable; an empty one counts as not set. No `.env` file is read.",
+    "`talkingpoints settings` shows the values in force; secrets are never printed.",
+    "",
+    "<!-- Written by service.settings.settings_markdown(); a test compares the two. -->",
+    "",
+    "| variable | default | meaning |",
+    "|---|---|---|",
+)
+
+
+def _variable(name: str) -> str:
+    return PREFIX + name.upper()
+
+
+def _default(field: FieldInfo) -> str:
+    return _shown(field.get_default(call_default_factory=True))
+
+
+def _shown(value: object) -> str:
+    if value is None:
+        return "not set"
+    if isinstance(value, SecretStr):
+        return "set, not shown"
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return str(value)
+
+
+def _code(default: str) -> str:
+    return default if default == "not set" else f"`{default}`"

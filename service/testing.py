@@ -1,0 +1,106 @@
+"""For tests of the service and of what talks to it: a tagger without a model, a client without a socket."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any
+
+import httpx
+from anyio.from_thread import BlockingPortal, start_blocking_portal
+from fastapi import FastAPI
+
+from annotations.codebook import Codebook, Family, Tag
+from classifiers.predictions import Decision, Evidence, Prediction, TagPrediction
+
+
+def small_codebook() -> Codebook:
+    """Return a codebook of three tags in two families, with characters that HTML must escape."""
+    return Codebook(
+        version="7",
+        title="Small <codebook>",
+        families=(Family(id="claims", title="Claims"), Family(id="rhetoric", title="Rhetoric")),
+        tags=(
+            Tag(id="multipolarity", title="Multipolar order", family="claims", definition="Many poles."),
+            Tag(id="un-role", title='Role of the "UN"', family="claims", definition="What the UN should be."),
+            Tag(id="name-calling", title="Name <calling>", family="rhetoric", definition="Bad names."),
+        ),
+    )
+
+
+@dataclass
+class FakeTagger:
+    """Says yes to a tag where its word stands in the text, and keeps what it was asked.
+
+    ``words`` maps tag ids to words; a tag without a word is one that the model does not predict.
+    """
+
+    version: str = "fake-1"
+    codebook: Codebook = field(default_factory=small_codebook)
+    words: Mapping[str, str] = field(
+        default_factory=lambda: {"multipolarity": "multipolar", "un-role": "Charter", "name-calling": "<b>"}
+    )
+    metrics: Mapping[str, Any] = field(default_factory=lambda: {"macro_f1": 0.5})
+    calls: list[dict[str, Any]] = field(default_factory=list)
+
+    def predict(
+        self, texts: Sequence[str], *, explain: bool = False, tags: Collection[str] | None = None
+    ) -> list[Prediction]:
+        """Return one prediction a text."""
+        self.calls.append({"texts": list(texts), "explain": explain, "tags": tags})
+        wanted = [tag_id for tag_id in self.codebook.tag_ids if tags is None or tag_id in tags]
+        return [
+            Prediction(
+                self.version,
+                self.codebook.digest,
+                tuple(self._tag(tag_id, text, explain) for tag_id in wanted),
+            )
+            for text in texts
+        ]
+
+    def _tag(self, tag_id: str, text: str, explain: bool) -> TagPrediction:
+        word = self.words.get(tag_id)
+        if word is None:
+            return TagPrediction(tag_id, None, None, Decision.ABSTAIN, reason="too few examples")
+        start = text.find(word)
+        if start < 0:
+            return TagPrediction(tag_id, 0.1, 0.5, Decision.NO)
+        end = start + len(word)
+        evidence = (Evidence(start, end, text[start:end], 1.5),) if explain else ()
+        return TagPrediction(tag_id, 0.9, 0.5, Decision.YES, evidence)
+
+
+class InProcessClient:
+    """Sends requests to an app in this process; answers are those of httpx, failures are status 500."""
+
+    def __init__(self, portal: BlockingPortal, client: httpx.AsyncClient) -> None:
+        self._portal = portal
+        self._client = client
+
+    def request(self, method: str, path: str, **options: Any) -> httpx.Response:
+        """Send a request; ``options`` are those of ``httpx.AsyncClient.request``."""
+        return self._portal.call(partial(self._client.request, method, path, **options))
+
+    def get(self, path: str, **options: Any) -> httpx.Response:
+        """Send a GET request."""
+        return self.request("GET", path, **options)
+
+    def post(self, path: str, **options: Any) -> httpx.Response:
+        """Send a POST request."""
+        return self.request("POST", path, **options)
+
+
+@contextmanager
+def in_process(app: FastAPI) -> Iterator[InProcessClient]:
+    """Start ``app`` on an event loop of its own and yield a client of it; the app is shut down at the end."""
+    transport = httpx.ASGITransport(app, raise_app_exceptions=False)
+    with (
+        start_blocking_portal() as portal,
+        portal.wrap_async_context_manager(app.router.lifespan_context(app)),
+        portal.wrap_async_context_manager(
+            httpx.AsyncClient(transport=transport, base_url="http://test")
+        ) as client,
+    ):
+        yield InProcessClient(portal, client)
