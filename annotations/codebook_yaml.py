@@ -56,11 +56,11 @@ def read_document(text: str) -> Document:
             document.problems.append(refusal)
             return document
         root = yaml.compose(text, Loader=_LOADER)
-    except yaml.YAMLError as error:
+    except (yaml.YAMLError, UnicodeEncodeError) as error:
         document.problems.append(_explained(error))
         return document
     if root is None:
-        document.problems.append(Problem((), "is empty"))
+        document.problems.append(Problem((), "is empty", 1))
         return document
     document.data = _value(root, (), document)
     return document
@@ -82,12 +82,12 @@ def _refusal(text: str) -> Problem | None:
     return None
 
 
-def _explained(error: yaml.YAMLError) -> Problem:
+def _explained(error: yaml.YAMLError | UnicodeEncodeError) -> Problem:
     if isinstance(error, yaml.MarkedYAMLError):
         mark = error.problem_mark or error.context_mark
         what = str(error.problem or error.context or "a mistake")
         return Problem((), f"is not valid YAML: {what}{_yaml_hint(what)}", mark.line + 1 if mark else None)
-    if isinstance(error, yaml.reader.ReaderError):
+    if isinstance(error, yaml.reader.ReaderError | UnicodeEncodeError):
         return Problem((), "holds a character that YAML does not allow (is it a text file?)")
     return Problem((), f"is not valid YAML: {error}")
 
@@ -97,7 +97,7 @@ def _yaml_hint(what: str) -> str:
         return " (a text that contains ': ' needs quotes around it)"
     if "cannot start any token" in what:
         return " (indent with spaces, and put quotes around a text that begins with @, % or `)"
-    if "single document" in what:
+    if "another document" in what:
         return " (only one '---' document is read)"
     return " (check the indentation, the quotes and the brackets here and just above)"
 
@@ -108,7 +108,6 @@ def _value(node: yaml.Node, path: Path, document: Document) -> Any:
         document.problems.append(
             Problem(path, f"has the YAML type '{node.tag}', which is not allowed: write plain text")
         )
-        return None
     if isinstance(node, yaml.MappingNode):
         return _mapping(node, path, document)
     if isinstance(node, yaml.SequenceNode):

@@ -94,7 +94,7 @@ def _lines(path: Path) -> Iterator[tuple[int, bytes]]:
             for number, line in enumerate(stream, start=1):
                 content = line.removeprefix(codecs.BOM_UTF8) if number == 1 else line
                 if content.strip():
-                    yield number, content
+                    yield number, content.rstrip(b"\r\n")
     except FileNotFoundError:
         raise FileError("there is no such file", where=str(path), hint="Name a labels.jsonl.") from None
     except OSError as error:

@@ -63,14 +63,14 @@ class Dataset:
     ) -> Dataset:
         """Gather annotations by post and revision.
 
-        Skipped ones and ones flagged "Not analysable" are left out; those that tick nothing are kept.  Of several
-        by one annotator on a revision the last in the order given counts.
+        Skipped ones and ones flagged "Not analysable" are left out; those that tick nothing are kept.  Of
+        several by one annotator on a revision the last in the order given counts.
 
         Raises
         ------
         DatasetError
-            Nothing usable, an unknown tag, a span outside its text, two texts for one revision, or labels made
-            with different codebooks unless ``mixed_codebooks`` says that this is wanted.
+            Nothing usable, an unknown tag, a span outside its text, two texts for one revision, or labels
+            made with different codebooks unless ``mixed_codebooks`` says that this is wanted.
         """
         usable = [each for each in annotations if not each.skipped and not _not_analysable(each.flags)]
         if not usable:
@@ -86,7 +86,10 @@ class Dataset:
 
     @property
     def gold(self) -> Bools:
-        """Shape (n_posts, n_tags): ticked by a strict majority of the post's annotators; a tie is not gold."""
+        """Shape (n_posts, n_tags): ticked by a strict majority of the post's annotators.
+
+        A tie is not gold.
+        """
         return self.shares > 0.5
 
     @property

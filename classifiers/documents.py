@@ -1,9 +1,9 @@
 """What a view is fitted on: rows of text with, for every tag, a weight for "bears it" and one for "does not".
 
-Posts carry their label shares.  A quote that an annotator highlighted for a tag is a row of its own that bears it,
-and so is every sentence the quote touches.  A post reviewed without a tag makes its quotes (for other tags) and
-sentences rows that do not bear it.  What nobody highlighted in a post that bears the tag says little, since
-annotators mark one place of several: it is left out.
+Posts carry their label shares.  A quote that an annotator highlighted for a tag is a row of its own that
+bears it, and so is every sentence the quote touches.  A post reviewed without a tag makes its quotes (for
+other tags) and sentences rows that do not bear it.  What nobody highlighted in a post that bears the tag
+says little, since annotators mark one place of several: it is left out.
 """
 
 from __future__ import annotations
@@ -61,8 +61,8 @@ def quotes(dataset: Dataset) -> tuple[list[str], list[Span], npt.NDArray[np.int6
 def passage_targets(dataset: Dataset, passages: Sequence[Span], post_of: npt.NDArray[np.int64]) -> Targets:
     """Return the weights of passages of posts (quotes or sentences).
 
-    A passage bears a tag if the tag's evidence covers half of it, or if half of a piece of evidence lies in it;
-    it does not if none of the post's annotators ticked the tag; otherwise it is not used.
+    A passage bears a tag if the tag's evidence covers half of it, or if half of a piece of evidence lies in
+    it; it does not if none of the post's annotators ticked the tag; otherwise it is not used.
     """
     column = {tag: number for number, tag in enumerate(dataset.tag_ids)}
     yes = np.zeros((len(passages), len(column)))

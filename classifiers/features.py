@@ -1,7 +1,7 @@
 """TF-IDF features over the project's own tokens: fitted once, and run by the same code at training and scoring.
 
-Everything is counted a sentence: a post's counts are the sums of its sentences' (word pairs never cross a sentence),
-and the character grams of a word depend on the word alone, so they are looked up once a word.
+Everything is counted a sentence: a post's counts are the sums of its sentences' (word pairs never cross a
+sentence), and the character grams of a word depend on the word alone, so they are looked up once a word.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any, Literal
 
 import numpy as np
@@ -122,7 +123,10 @@ class Encoder:
         return total if pairs is None else total + pairs
 
     def token_terms(self, tokens: Sequence[Token]) -> Matrix:
-        """Return each token's part in the counts of one sentence, shape (n_tokens, n_terms); columns add up to it."""
+        """Return each token's part in the counts of one sentence, shape (n_tokens, n_terms).
+
+        Columns add up to it.
+        """
         types: dict[str, int] = {}
         rows = [types.setdefault(token.form, len(types)) for token in tokens]
         single = self._terms_of(types)[rows]
@@ -130,7 +134,7 @@ class Encoder:
             return single
         row: list[int] = []
         column: list[int] = []
-        for number, (left, right) in enumerate(zip(tokens, tokens[1:], strict=False)):
+        for number, (left, right) in enumerate(pairwise(tokens)):
             for index in self._pair_index:
                 if (found := index.get(f"{left.form} {right.form}")) is not None:
                     row += [number, number + 1]
@@ -169,7 +173,7 @@ class Encoder:
         column: list[int] = []
         for index in self._pair_index:
             for number, tokens in enumerate(corpus.tokens):
-                for left, right in zip(tokens, tokens[1:], strict=False):
+                for left, right in pairwise(tokens):
                     if (found := index.get(f"{left.form} {right.form}")) is not None:
                         row.append(number)
                         column.append(found)
@@ -208,7 +212,7 @@ def _fit_block(corpus: Corpus, spec: BlockSpec) -> Block:
     per_word: dict[str, set[str]] = {}
     df: Counter[str] = Counter()
     rows = np.searchsorted(corpus.text_of, np.arange(len(corpus.texts) + 1))
-    for first, last in zip(rows, rows[1:], strict=False):
+    for first, last in pairwise(rows):
         present: set[str] = set()
         forms = {token.form for tokens in corpus.tokens[first:last] for token in tokens}
         for form in forms:
@@ -217,7 +221,7 @@ def _fit_block(corpus: Corpus, spec: BlockSpec) -> Block:
             present |= per_word[form]
         if spec.kind == "words" and spec.n_max > 1:
             for tokens in corpus.tokens[first:last]:
-                present.update(f"{a.form} {b.form}" for a, b in zip(tokens, tokens[1:], strict=False))
+                present.update(f"{a.form} {b.form}" for a, b in pairwise(tokens))
         df.update(present)
     kept = sorted((-count, term) for term, count in df.items() if count >= spec.min_df)[: spec.max_terms]
     terms = tuple(sorted(term for _, term in kept))

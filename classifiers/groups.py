@@ -23,9 +23,9 @@ def near_duplicate_groups(
 ) -> npt.NDArray[np.int64]:
     """Number the groups of texts that belong together.
 
-    Two texts belong together if they bear the same key (a post id), or if the Jaccard similarity of their sets of
-    three-word shingles is at least ``similarity``; and so do texts linked through others.  Shingles that more than
-    1,000 different texts share are footers and count for nothing, which bounds the work.
+    Two texts belong together if they bear the same key (a post id), or if the Jaccard similarity of their
+    sets of three-word shingles is at least ``similarity``; and so do texts linked through others.  Shingles
+    that more than 1,000 different texts share are footers and count for nothing, which bounds the work.
 
     Parameters
     ----------

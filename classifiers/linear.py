@@ -1,8 +1,8 @@
 """The scoring function: linear views over TF-IDF features, one of them pooled over sentences, and their average.
 
-A post's uncalibrated score for a tag (log-odds) is the mean of its views' scores.  A view over the whole post is
-linear.  A view over sentences is the average of the sentences' linear scores, each weighted by the softmax of
-``sharpness * score``: a soft maximum that still splits exactly into what every token adds.
+A post's uncalibrated score for a tag (log-odds) is the mean of its views' scores.  A view over the whole
+post is linear.  A view over sentences is the average of the sentences' linear scores, each weighted by the
+softmax of ``sharpness * score``: a soft maximum that still splits exactly into what every token adds.
 """
 
 from __future__ import annotations
@@ -129,7 +129,10 @@ def pool(scores: Floats, corpus: Corpus, sharpness: float) -> Floats:
 
 
 def pooling_weights(scores: Floats, text_of: npt.NDArray[np.int64], sharpness: float) -> Floats:
-    """Return the weight of every sentence in its text, shape (n_sentences, n_tags); a text's weights add up to 1."""
+    """Return the weight of every sentence in its text, shape (n_sentences, n_tags).
+
+    A text's weights add up to 1.
+    """
     if not len(text_of):
         return np.zeros(scores.shape)
     first = np.flatnonzero(np.diff(text_of, prepend=-1))
@@ -137,8 +140,3 @@ def pooling_weights(scores: Floats, text_of: npt.NDArray[np.int64], sharpness: f
     peak = np.maximum.reduceat(scores, first, axis=0)
     raised = np.exp(sharpness * (np.asarray(scores, dtype=np.float64) - peak[segment]))
     return np.asarray(raised / np.add.reduceat(raised, first, axis=0)[segment])
-
-
-def n_terms(blocks: Sequence[Block]) -> int:
-    """Return the number of features of all blocks together."""
-    return sum(len(block.terms) for block in blocks)

@@ -1,6 +1,7 @@
 """Figures of quality, each from its publication or from scikit-learn.
 
-Shapes: ``y_true`` (bool), ``y_yes`` (bool) and ``y_score`` (probabilities) are (n_posts, n_tags) or (n_posts,).
+Shapes: ``y_true`` (bool), ``y_yes`` (bool) and ``y_score`` (probabilities) are (n_posts, n_tags) or
+(n_posts,).
 """
 
 from __future__ import annotations
@@ -40,7 +41,10 @@ def brier(y_true: Bools, y_score: Floats) -> float:
 
 
 def brier_skill(y_true: Bools, y_score: Floats) -> float:
-    """Return 1 - Brier / Brier of each tag's own base rate; 0 is no better than the base rate. NaN if that is 0."""
+    """Return 1 - Brier / Brier of each tag's own base rate.
+
+    0 is no better than the base rate. NaN if that is 0.
+    """
     reference = brier(y_true, np.broadcast_to(y_true.mean(axis=0, keepdims=True), y_true.shape))
     return 1 - brier(y_true, y_score) / reference if reference else float("nan")
 
@@ -48,8 +52,8 @@ def brier_skill(y_true: Bools, y_score: Floats) -> float:
 def expected_calibration_error(y_true: Bools, y_score: Floats, n_bins: int = N_BINS) -> float:
     """Return the expected calibration error, pooled over all entries (Naeini, Cooper and Hauskrecht 2015).
 
-    ``n_bins`` bins of equal width, [0, 0.1), ..., [0.9, 1]; the absolute difference between the mean probability and
-    the share of positives in a bin, averaged by the number of entries in the bins.
+    ``n_bins`` bins of equal width, [0, 0.1), ..., [0.9, 1]; the absolute difference between the mean
+    probability and the share of positives in a bin, averaged by the number of entries in the bins.
     """
     score, truth = y_score.ravel(), y_true.ravel()
     bins = np.minimum((score * n_bins).astype(np.int64), n_bins - 1)

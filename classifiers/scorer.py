@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from annotations.codebook import Codebook
-from classifiers.bundle import bundle_version, read_bundle
+from classifiers.bundle_reading import read_bundle
 from classifiers.evidence import best_passages
 from classifiers.model import Model
 from classifiers.predictions import Decision, Evidence, Prediction, TagPrediction
@@ -46,10 +46,10 @@ class Scorer:
         Raises
         ------
         BundleError
-            Anything about it is off; see :func:`classifiers.bundle.read_bundle`.
+            Anything about it is off; see :func:`classifiers.bundle_reading.read_bundle`.
         """
-        model = read_bundle(path)
-        return cls(model, bundle_version(path))
+        bundle = read_bundle(path)
+        return cls(bundle.model, bundle.manifest.version)
 
     def predict(
         self, texts: Sequence[str], *, explain: bool = False, tags: Collection[str] | None = None
@@ -83,7 +83,10 @@ class Scorer:
         return predictions
 
     def probabilities(self, texts: Sequence[str]) -> Floats:
-        """Return the calibrated scores, shape (n_texts, n_tags) in the order of ``rules``; NaN for refused tags."""
+        """Return the calibrated scores, shape (n_texts, n_tags) in the order of ``rules``.
+
+        NaN for refused tags.
+        """
         scores = self._model.linear.scores(texts)
         columns = [
             rule.calibrated(scores[:, self._column[rule.tag_id]])
@@ -94,7 +97,10 @@ class Scorer:
         return np.column_stack(columns) if columns else np.zeros((len(texts), 0))
 
     def passages(self, text: str, tags: Collection[str]) -> dict[str, tuple[Evidence, ...]]:
-        """Return the passages that speak for each of ``tags``, whatever the decision; a refused tag has none."""
+        """Return the passages that speak for each of ``tags``, whatever the decision.
+
+        A refused tag has none.
+        """
         known = [tag for tag in tags if tag in self._column]
         if not known:
             return {}

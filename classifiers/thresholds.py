@@ -1,9 +1,9 @@
 """From scores to probabilities and decisions: calibration, thresholds, and the tags that are not predicted.
 
-Everything here works on out-of-fold scores, so that no post helps to judge itself.  With few positives a tag's own
-optimum is mostly noise; hence three restraints: the calibration's slope is drawn towards the slope that all tags
-share, the threshold towards the one that says yes as often as the annotators do, and no threshold may say yes to
-nearly everything.
+Everything here works on out-of-fold scores, so that no post helps to judge itself.  With few positives a
+tag's own optimum is mostly noise; hence three restraints: the calibration's slope is drawn towards the
+slope that all tags share, the threshold towards the one that says yes as often as the annotators do, and no
+threshold may say yes to nearly everything.
 """
 
 from __future__ import annotations
@@ -27,9 +27,9 @@ _BOUNDS = (0.01, 0.99)
 class ThresholdOptions:
     """The policy of decisions.
 
-    ``min_support`` is the sum of label shares (positive posts, where annotators agree) below which a tag is not
-    predicted, and likewise for posts without the tag.  Scores nearer than ``abstain_margin`` to the threshold are
-    ``abstain``; by default the band is empty.
+    ``min_support`` is the sum of label shares (positive posts, where annotators agree) below which a tag is
+    not predicted, and likewise for posts without the tag.  Scores nearer than ``abstain_margin`` to the
+    threshold are ``abstain``; by default the band is empty.
     """
 
     min_support: float = 5.0
@@ -65,8 +65,8 @@ class TagRule:
 
     def calibrated(self, scores: Floats) -> Floats:
         """Return the probabilities of uncalibrated scores."""
-        assert self.slope is not None
-        assert self.intercept is not None
+        if self.slope is None or self.intercept is None:
+            raise ValueError(f"the tag '{self.tag_id}' is not predicted")
         return np.asarray(expit(self.slope * scores + self.intercept), dtype=np.float64)
 
 
@@ -114,9 +114,9 @@ def choose_threshold(probabilities: Floats, shares: Floats) -> float:
     """Return the threshold of one tag from its calibrated out-of-fold probabilities and label shares, both (n_posts,).
 
     The F1-optimal threshold of a calibrated classifier is half the best F1 it can reach (Lipton, Elkan and
-    Naryanaswamy 2014), here the best expected F1 under the probabilities themselves: no search over labels. It is
-    averaged, on the log-odds scale, with the threshold that says yes as often as the annotators, which counts for
-    20 positives. At most (1 + prevalence) / 2 of the posts get a yes.
+    Naryanaswamy 2014), here the best expected F1 under the probabilities themselves: no search over labels.
+    It is averaged, on the log-odds scale, with the threshold that says yes as often as the annotators,
+    which counts for 20 positives. At most (1 + prevalence) / 2 of the posts get a yes.
     """
     ordered = np.sort(probabilities)[::-1]
     n = len(ordered)

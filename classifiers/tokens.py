@@ -1,8 +1,9 @@
 """The one tokeniser and the one sentence splitter, for training, scoring and evidence.
 
-Offsets are code points of the text as given.  A token is a word (letters, digits and their combining marks),
-a hashtag or mention, a web address, an emoji (a whole sequence, a flag), or a single character of a script that
-puts no spaces between words (Chinese, Japanese kana).  What a model sees of a token is its normal form.
+Offsets are code points of the text as given.  A token is a word (letters, digits and their combining
+marks), a hashtag or mention, a web address, an emoji (a whole sequence, a flag), or a single character of a
+script that puts no spaces between words (Chinese, Japanese kana).  What a model sees of a token is its
+normal form.
 """
 
 from __future__ import annotations
@@ -19,15 +20,96 @@ _SINGLE = "\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003
 _JOINERS = "\u00ad\u200c\u200d\u2060"
 _APOSTROPHES = "'\u2019\u02bc\u02bb"
 _CYRILLIC = "\u0400-\u052f"
-_PICTOGRAPHS = "\u203c\u2049\u2190-\u21ff\u2300-\u27bf\u2900-\u297f\u2b00-\u2bff\u3030\u303d\u3297\u3299\U0001f000-\U0001faff"
+_PICTOGRAPHS = (
+    "\u203c\u2049\u2190-\u21ff\u2300-\u27bf\u2900-\u297f\u2b00-\u2bff"
+    "\u3030\u303d\u3297\u3299\U0001f000-\U0001faff"
+)
 _EMOJI = (
     "[\U0001f1e6-\U0001f1ff]{2}"
     f"|[{_PICTOGRAPHS}][\ufe0e\ufe0f]?[\U0001f3fb-\U0001f3ff]?(?:\u200d[{_PICTOGRAPHS}]\ufe0f?[\U0001f3fb-\U0001f3ff]?)*"
 )
 _ABBREVIATIONS = frozenset(
-    "mr mrs ms dr prof gen col capt lt sgt st hon rev sr jr vs no nos art arts vol ed eds fig al etc e.g i.e u.s u.k u.n "
-    "jan feb mar apr jun jul aug sep sept oct nov dec а.с г гг в вв им т.е т.д т.п т.к др пр ст п пп см стр руб млн млрд "
-    "тыс ул обл р проф акад ген sra dra d m mme mlle núm pág ee.uu".split()
+    [
+        "mr",
+        "mrs",
+        "ms",
+        "dr",
+        "prof",
+        "gen",
+        "col",
+        "capt",
+        "lt",
+        "sgt",
+        "st",
+        "hon",
+        "rev",
+        "sr",
+        "jr",
+        "vs",
+        "no",
+        "nos",
+        "art",
+        "arts",
+        "vol",
+        "ed",
+        "eds",
+        "fig",
+        "al",
+        "etc",
+        "e.g",
+        "i.e",
+        "u.s",
+        "u.k",
+        "u.n",
+        "jan",
+        "feb",
+        "mar",
+        "apr",
+        "jun",
+        "jul",
+        "aug",
+        "sep",
+        "sept",
+        "oct",
+        "nov",
+        "dec",
+        "а.с",
+        "г",
+        "гг",
+        "в",
+        "вв",
+        "им",
+        "т.е",
+        "т.д",
+        "т.п",
+        "т.к",
+        "др",
+        "пр",
+        "ст",
+        "п",
+        "пп",
+        "см",
+        "стр",
+        "руб",
+        "млн",
+        "млрд",
+        "тыс",
+        "ул",
+        "обл",
+        "р",
+        "проф",
+        "акад",
+        "ген",
+        "sra",
+        "dra",
+        "d",
+        "m",
+        "mme",
+        "mlle",
+        "núm",
+        "pág",
+        "ee.uu",
+    ]
 )
 _BOUNDARY = re.compile(
     r"[.!?…]+[\"'»”’)\]]*(?=\s|$)|[。！？]+[」』”）]*|[\n\r\u2028\u2029\x0b\x0c\x85]+|(?=[•▪‣◦●■►])"
@@ -53,8 +135,8 @@ def tokenise(text: str) -> list[Token]:
 def sentences(text: str) -> list[Span]:
     """Return the sentences of ``text``: non-empty, in order, without the white space between them.
 
-    A sentence ends at ``. ! ? …`` before white space (not after an abbreviation or an initial, nor before a small
-    letter), at ``。！？``, at a line break, and before a bullet.
+    A sentence ends at ``. ! ? …`` before white space (not after an abbreviation or an initial, nor before a
+    small letter), at ``。！？``, at a line break, and before a bullet.
     """
     spans: list[Span] = []
     start = 0
@@ -69,7 +151,7 @@ def sentences(text: str) -> list[Span]:
 
 @lru_cache(maxsize=1 << 17)
 def normal_form(word: str) -> str:
-    """Return what a model sees of a token: NFKC, case folded, soft hyphens and joiners dropped, 64 characters at most."""
+    """Return what a model sees of a token: NFKC, case folded, without joiners, 64 characters at most."""
     if word.startswith(("http://", "https://", "HTTP://", "HTTPS://")):
         return "https://" + word.split("/", 3)[2].casefold()[:_MAX_FORM]
     form = unicodedata.normalize("NFKC", word[: 4 * _MAX_FORM]).casefold()

@@ -1,4 +1,4 @@
-"""Training: one logistic regression a tag and view, on shared features, calibrated out of fold.
+"""Training: features, views and calibration from a dataset.
 
 The same data, seed and options give the same weights on any number of jobs: every fit is single-threaded and
 independent of the others, and weights are rounded to float32.
@@ -13,20 +13,17 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 from joblib import Parallel, delayed
-from scipy import sparse
-from sklearn.linear_model import LogisticRegression
-from threadpoolctl import threadpool_limits
 
 from annotations.codebook import Codebook
 from annotations.progress import Progress, silent
 from classifiers.dataset import Dataset
-from classifiers.documents import Targets, passage_targets, post_targets, quotes, sentence_targets
 from classifiers.errors import DatasetError
-from classifiers.features import Block, BlockSpec, Corpus, Encoder, Matrix, fit_blocks
-from classifiers.linear import LinearModel, Scope, View, pool
+from classifiers.features import BlockSpec, Corpus, Encoder, fit_blocks
+from classifiers.fitting import Bools, FitOptions, Fitted, Material, ViewRows, fit_tag, score_tag
+from classifiers.linear import LinearModel, View
 from classifiers.metrics import ranking_metrics
 from classifiers.model import Model
-from classifiers.splits import Ints, folds
+from classifiers.splits import folds
 from classifiers.thresholds import ThresholdOptions, fit_rules, refusal
 
 Floats = npt.NDArray[np.float64]
@@ -37,8 +34,9 @@ DEFAULT_BLOCKS = (BlockSpec("words", "words", 1, 2), BlockSpec("chars", "chars",
 class TrainingOptions:
     """How to train; nothing in it depends on the data.
 
-    ``evidence`` adds the annotators' quotes as training texts, ``sentence_view`` adds the view over sentences
-    (which needs evidence). ``inverse_penalty`` is scikit-learn's ``C``. ``n_jobs`` as in joblib.
+    ``evidence`` adds the annotators' quotes as training texts; ``sentence_view`` adds the view over
+    sentences, which needs evidence. ``inverse_penalty`` is scikit-learn's ``C``; ``sharpness`` that of the
+    pooling over sentences; ``n_folds`` is for calibration and thresholds. ``n_jobs`` as in joblib.
     """
 
     seed: int = 0
@@ -54,21 +52,13 @@ class TrainingOptions:
 
 @dataclass(frozen=True, slots=True)
 class TrainedModel:
-    """A model with the out-of-fold scores (n_posts, n_tags; NaN for refused tags) that its rules were fitted on."""
+    """A model with the out-of-fold scores (n_posts, n_tags.
+
+    NaN for refused tags) that its rules were fitted on.
+    """
 
     model: Model
     out_of_fold: Floats
-
-
-@dataclass(frozen=True, slots=True)
-class _ViewData:
-    """A view's training rows, and the posts (or their sentences) it is to score out of fold."""
-
-    name: str
-    scope: Scope
-    rows: Matrix
-    targets: Targets
-    held_out: Matrix
 
 
 def train(
@@ -82,7 +72,7 @@ def train(
     Parameters
     ----------
     progress
-        Called with (tags fitted, tags to fit).
+        Called with (fits done, fits to do).
 
     Raises
     ------
@@ -96,20 +86,7 @@ def train(
             "no tag has enough examples to learn from",
             hint=f"Annotate more posts: a tag needs {options.thresholds.min_support:g} positive ones.",
         )
-    corpus = Corpus.of(dataset.texts)
-    blocks = fit_blocks(corpus, options.blocks)
-    views = _view_data(dataset, corpus, blocks, options)
-    fold = folds(dataset, options.n_folds, options.seed)
-    fitted = _fit_all(views, kept, _Setting(corpus, fold, options), progress)
-    scores = np.full(dataset.shares.shape, np.nan)
-    for k, (_, out_of_fold) in zip(kept, fitted, strict=True):
-        scores[:, k] = out_of_fold
-    linear = LinearModel(
-        blocks,
-        [_stacked(view, [weights[number] for weights, _ in fitted]) for number, view in enumerate(views)],
-        [dataset.tag_ids[k] for k in kept],
-        options.sharpness,
-    )
+    linear, scores = _fit_linear(dataset, kept, options, progress)
     rules = fit_rules(dataset.tag_ids, scores, dataset.shares, options.thresholds)
     calibrated = np.column_stack(
         [rule.calibrated(scores[:, k]) if rule.predicted else scores[:, k] for k, rule in enumerate(rules)]
@@ -126,98 +103,56 @@ def train(
     return TrainedModel(model, scores)
 
 
-@dataclass(frozen=True, slots=True)
-class _Setting:
-    corpus: Corpus
-    fold: Ints
-    options: TrainingOptions
+def _fit_linear(
+    dataset: Dataset, kept: Sequence[int], options: TrainingOptions, progress: Progress
+) -> tuple[LinearModel, Floats]:
+    """Fit the ``kept`` tags on all posts, and score every post by a model fitted without its fold."""
+    corpus = Corpus.of(dataset.texts)
+    blocks = fit_blocks(corpus, options.blocks)
+    material = Material(dataset, corpus, Encoder(blocks), evidence=options.evidence)
+    fold = folds(dataset, options.n_folds, options.seed)
+    min_df = np.repeat([spec.min_df for spec in options.blocks], [len(block.terms) for block in blocks])
+    scores = np.full(dataset.shares.shape, np.nan)
+    numbers = np.unique(fold)
+    fits = _Fits(kept, options, progress, (len(numbers) + 1) * len(kept))
+    for number in numbers:
+        # A held-out post must look as a new post will: without the terms that only it brought in.
+        views = material.views(material.known_terms(fold != number, min_df), fits.options)
+        held = fold == number
+        for k, fitted in zip(kept, fits.run(views, fold != number), strict=True):
+            scores[held, k] = score_tag(views, fitted, corpus, fits.options)[held]
+    views = material.views(None, fits.options)
+    final = fits.run(views, np.ones(len(dataset), dtype=bool))
+    stacked = [_stacked(view, [fitted[i] for fitted in final]) for i, view in enumerate(views)]
+    return LinearModel(blocks, stacked, [dataset.tag_ids[k] for k in kept], options.sharpness), scores
 
 
-_Weights = list[tuple[npt.NDArray[np.float32], np.float32]]
+class _Fits:
+    """Runs the fits of all tags in parallel and tells how many are done."""
+
+    def __init__(self, tags: Sequence[int], options: TrainingOptions, progress: Progress, total: int) -> None:
+        self._tags = tags
+        self._n_jobs = options.n_jobs
+        self._progress = progress
+        self._total = total
+        self._done = 0
+        self.options = FitOptions(
+            options.inverse_penalty, options.sharpness, options.evidence and options.sentence_view
+        )
+        progress(0, total)
+
+    def run(self, views: Sequence[ViewRows], posts: Bools) -> list[list[Fitted]]:
+        """Fit every tag's views on ``posts`` (n_posts,)."""
+        jobs = (delayed(fit_tag)(views, tag, posts, self.options) for tag in self._tags)
+        found = []
+        for fitted in Parallel(n_jobs=self._n_jobs, return_as="generator")(jobs):
+            found.append(fitted)
+            self._done += 1
+            self._progress(self._done, self._total)
+        return found
 
 
-def _view_data(
-    dataset: Dataset, corpus: Corpus, blocks: Sequence[Block], options: TrainingOptions
-) -> list[_ViewData]:
-    """Make every view's rows from one vectorisation of the posts' sentences and of the quotes."""
-    encoder = Encoder(blocks)
-    counts = encoder.counts(corpus)
-    posts, targets = encoder.tfidf(corpus.sums @ counts), post_targets(dataset)
-    texts, spans, post_of = quotes(dataset)
-    if not options.evidence or not texts:
-        return [_ViewData("post", "post", _narrow(posts), targets, _narrow(posts))]
-    quote_corpus = Corpus.of(texts)
-    quoted = encoder.tfidf(quote_corpus.sums @ encoder.counts(quote_corpus))
-    quote_targets = passage_targets(dataset, spans, post_of)
-    rows = _narrow(sparse.vstack([posts, quoted], format="csr"))
-    views = [_ViewData("post", "post", rows, targets.joined(quote_targets), _narrow(posts))]
-    if options.sentence_view:
-        sentences = encoder.tfidf(counts)
-        rows = _narrow(sparse.vstack([sentences, quoted], format="csr"))
-        joined = sentence_targets(dataset, corpus).joined(quote_targets)
-        views.append(_ViewData("sentence", "sentence", rows, joined, _narrow(sentences)))
-    return views
-
-
-def _narrow(matrix: Matrix) -> Matrix:
-    """Return the matrix with the 32-bit indices that scikit-learn's solvers insist on."""
-    narrow = sparse.csr_array(matrix)
-    narrow.indices, narrow.indptr = narrow.indices.astype(np.int32), narrow.indptr.astype(np.int32)
-    return narrow
-
-
-def _fit_all(
-    views: Sequence[_ViewData], kept: Sequence[int], setting: _Setting, progress: Progress
-) -> list[tuple[_Weights, Floats]]:
-    jobs = Parallel(n_jobs=setting.options.n_jobs, return_as="generator")(
-        delayed(_fit_tag)(views, k, setting) for k in kept
-    )
-    fitted: list[tuple[_Weights, Floats]] = []
-    progress(0, len(kept))
-    for done in jobs:
-        fitted.append(done)
-        progress(len(fitted), len(kept))
-    return fitted
-
-
-def _fit_tag(views: Sequence[_ViewData], tag: int, setting: _Setting) -> tuple[_Weights, Floats]:
-    """Fit one tag's views on all posts, and score every post by views fitted without its fold."""
-    n_posts = len(setting.fold)
-    out_of_fold = np.zeros(n_posts)
-    with threadpool_limits(limits=1):
-        for number in np.unique(setting.fold):
-            held = setting.fold == number
-            for view in views:
-                weights, bias = _fit(view, tag, ~held[view.targets.post_of], setting.options)
-                scores = np.asarray(view.held_out @ weights, dtype=np.float64)
-                if view.scope == "sentence":
-                    scores = pool(scores[:, None], setting.corpus, setting.options.sharpness)[:, 0]
-                out_of_fold[held] += (scores + bias)[held] / len(views)
-        final = [
-            _fit(view, tag, np.ones(len(view.targets.post_of), dtype=bool), setting.options) for view in views
-        ]
-    return final, out_of_fold
-
-
-def _fit(
-    view: _ViewData, tag: int, usable: npt.NDArray[np.bool_], options: TrainingOptions
-) -> tuple[npt.NDArray[np.float32], np.float32]:
-    """Fit one logistic regression in which both classes weigh the same; soft labels enter as weights of both."""
-    yes, no = view.targets.yes[:, tag] * usable, view.targets.no[:, tag] * usable
-    rows_yes, rows_no = np.flatnonzero(yes), np.flatnonzero(no)
-    if not len(rows_yes) or not len(rows_no):
-        return np.zeros(view.rows.shape[1], dtype=np.float32), np.float32(0)
-    total = yes.sum() + no.sum()
-    weight = np.concatenate([yes[rows_yes] * total / 2 / yes.sum(), no[rows_no] * total / 2 / no.sum()])
-    rows = np.concatenate([rows_yes, rows_no])
-    label = np.repeat([1, 0], [len(rows_yes), len(rows_no)])
-    # Both solvers are deterministic here; lbfgs does not penalise the intercept.
-    estimator = LogisticRegression(C=options.inverse_penalty, solver="lbfgs", tol=1e-3, max_iter=1000)
-    estimator.fit(view.rows[rows], label, sample_weight=weight)
-    return estimator.coef_[0].astype(np.float32), np.float32(estimator.intercept_[0])
-
-
-def _stacked(view: _ViewData, fitted: Sequence[tuple[npt.NDArray[np.float32], np.float32]]) -> View:
+def _stacked(view: ViewRows, fitted: Sequence[Fitted]) -> View:
     weights = np.ascontiguousarray(np.stack([weights for weights, _ in fitted], axis=1))
     return View(view.name, view.scope, weights, np.array([bias for _, bias in fitted], dtype=np.float32))
 

@@ -14,6 +14,8 @@ from fastapi import FastAPI
 from fastapi.concurrency import run_in_threadpool
 from starlette.middleware import Middleware
 
+from classifiers.registry import Registry
+from classifiers.scorer import Scorer
 from service import problems
 from service.errors import NotReadyError
 from service.exchange import Exchange
@@ -35,9 +37,6 @@ def create_app(settings: Settings, tagger: Tagger | None = None) -> FastAPI:
     """Build the service around ``tagger``, or around the workspace's active model where none is given."""
     if tagger is not None:
         return build_app(settings, FixedModel(tagger))
-    from classifiers.registry import Registry  # noqa
-    from classifiers.scorer import Scorer  # noqa
-
     return build_app(settings, ActiveModel(Registry(settings.workspace.models_path), Scorer.load))
 
 

@@ -32,7 +32,7 @@ _IF_NONE_MATCH = {
 
 
 def build_document(app: FastAPI, settings: Settings, tag_ids: Sequence[str]) -> dict[str, Any]:
-    """Return the OpenAPI document of ``app`` with the limits of ``settings`` and the tags that can be asked for."""
+    """Return the OpenAPI document of ``app``, with the limits in force and the tags there are."""
     document = get_openapi(
         title=app.title,
         version=app.version,

@@ -81,7 +81,13 @@ def make_templates() -> jinja2.Environment:
         lstrip_blocks=True,
     )
     environment.filters["resolved"] = resolved
+    environment.filters["percent"] = percent
     return environment
+
+
+def percent(share: float) -> str:
+    """Return a probability for people; a model's is never shown as certain."""
+    return f"{min(99, max(1, round(share * 100)))} %"
 
 
 def resolved(schema: Mapping[str, Any], document: Mapping[str, Any]) -> str:

@@ -185,7 +185,7 @@ async def _on_http(request: Request, error: Exception) -> Response:
     status = error.status_code
     kind = _KIND_OF_STATUS.get(status) or Kind("other", status, HTTPStatus(status).phrase)
     detail = error.detail if isinstance(error.detail, str) else kind.title
-    if status == HTTPStatus.BAD_REQUEST:
+    if status == HTTPStatus.BAD_REQUEST and error.__cause__ is not None:  # FastAPI could not read the body
         detail = _unreadable(error.__cause__)
     if status == HTTPStatus.NOT_FOUND and detail == HTTPStatus.NOT_FOUND.phrase:
         detail = "Look at /openapi.json for the addresses there are."

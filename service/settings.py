@@ -113,7 +113,7 @@ class Settings(BaseSettings):
     def workspace(self) -> Workspace:
         """The paths of the workspace, with the ledger's address."""
         url = self.database_url.get_secret_value() if self.database_url else None
-        return Workspace(self.home, url)
+        return Workspace(self.home.absolute(), url)
 
     @property
     def codebook_path(self) -> Path:

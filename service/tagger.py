@@ -122,10 +122,11 @@ class ActiveModel:
                 self._reported = ""
             except ModelNotFoundError as error:
                 self._report(logging.INFO, "no active model", error)
-            except TalkingPointsError as error:
+            except (TalkingPointsError, OSError, ValueError) as error:
                 self._report(logging.ERROR, "the active model cannot be loaded", error)
 
-    def _report(self, level: int, message: str, error: TalkingPointsError) -> None:
+    def _report(self, level: int, message: str, error: Exception) -> None:
+        # It is looked for every few seconds; one report is enough.
         if str(error) != self._reported:
             self._reported = str(error)
             _LOG.log(level, message, extra={"fields": {"reason": str(error)}})

@@ -1,7 +1,10 @@
-"""For tests of the service and of what talks to it: a tagger without a model, a client without a socket."""
+"""For tests of the service and of what talks to it: a tagger without a model, a client, a server."""
 
 from __future__ import annotations
 
+import socket
+import threading
+import time
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -9,6 +12,7 @@ from functools import partial
 from typing import Any
 
 import httpx
+import uvicorn
 from anyio.from_thread import BlockingPortal, start_blocking_portal
 from fastapi import FastAPI
 
@@ -104,3 +108,19 @@ def in_process(app: FastAPI) -> Iterator[InProcessClient]:
         ) as client,
     ):
         yield InProcessClient(portal, client)
+
+
+@contextmanager
+def on_a_socket(app: FastAPI) -> Iterator[int]:
+    """Serve ``app`` with uvicorn on a free port of 127.0.0.1 and yield the port; stop at the end."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        server = uvicorn.Server(uvicorn.Config(app, log_config=None, access_log=False, server_header=False))
+        thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
+        thread.start()
+        while not server.started and thread.is_alive():
+            time.sleep(0.01)
+        try:
+            yield listener.getsockname()[1]
+        finally:
+            server.should_exit = True
+            thread.join(timeout=10)

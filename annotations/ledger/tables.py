@@ -43,7 +43,7 @@ posts = Table(
     Column("channel", String, nullable=False, index=True),
     Column("message_id", String),
     Column("revision", String, nullable=False),  # the current one
-    Column("date", String, index=True),
+    Column("date", String),
     Column("lang", String),
     Column("forwarded_from", Text),
     Column("reply_to", String),
@@ -57,6 +57,7 @@ posts = Table(
     Column("first_import", Integer, ForeignKey("imports.import_id"), nullable=False),
 )
 Index("posts_revision", posts.c.revision)
+Index("posts_by_date", posts.c.date, posts.c.post_id)
 
 revisions = Table(
     "revisions",
@@ -64,7 +65,8 @@ revisions = Table(
     Column("post_id", String, ForeignKey("posts.post_id"), primary_key=True),
     Column("revision", String, primary_key=True),
     Column("text", Text, nullable=False),
-    Column("raw", JSON),  # the text as received, where cleaning changed it; JSON keeps what UTF-8 cannot
+    # The text as received, where cleaning changed it; JSON keeps what UTF-8 cannot.
+    Column("raw", JSON(none_as_null=True)),
     Column("edited_at", String),
     Column("cleaner", Integer, nullable=False),  # the version of the cleaner that made the text
     Column("import_id", Integer, ForeignKey("imports.import_id"), nullable=False),
@@ -99,6 +101,21 @@ studio_projects = Table(
     Column("pulled_until", String),  # tasks changed up to here have been pulled
     Column("pulled_at", String),
     Column("pushed_at", String),
+    Column("created_at", String, nullable=False),  # by Label Studio; a later project may have its number
+    # What somebody else put into the project, counted by the last full pull.
+    Column("foreign_tasks", Integer, nullable=False, default=0),
+    Column("foreign_annotations", Integer, nullable=False, default=0),
+)
+
+studio_locks = Table(
+    # Who is pushing at the moment: two at once would make every task twice.
+    "studio_locks",
+    metadata,
+    Column("name", String, primary_key=True),
+    Column("holder", String, nullable=False),
+    Column("host", String, nullable=False),
+    Column("pid", Integer, nullable=False),
+    Column("renewed_at", String, nullable=False),
 )
 
 studio_tasks = Table(
@@ -109,6 +126,7 @@ studio_tasks = Table(
     Column("revision", String, primary_key=True),
     Column("task_id", Integer),  # null: announced, not yet confirmed by Label Studio
     Column("pushed_at", String, nullable=False),
+    Column("updated_at", String),  # Label Studio's time of the task as it was last pulled
     Column("deleted_at", String),  # found to be gone from Label Studio
     ForeignKeyConstraint(["post_id", "revision"], ["revisions.post_id", "revisions.revision"]),
     Index("studio_tasks_task", "project", "task_id"),
@@ -122,6 +140,7 @@ studio_predictions = Table(
     Column("task_id", Integer, primary_key=True),
     Column("model_version", String, primary_key=True),
     Column("pushed_at", String, nullable=False),
+    Column("confirmed_at", String),  # null: announced, not yet confirmed by Label Studio
 )
 
 studio_annotations = Table(
@@ -132,9 +151,11 @@ studio_annotations = Table(
     Column("task_id", Integer, nullable=False),
     Column("post_id", String, nullable=False, index=True),
     Column("revision", String, nullable=False),
-    Column("annotator", String, nullable=False),
+    Column("user_id", Integer),
+    Column("annotator", String, nullable=False),  # the name at the time; `annotators` has today's
+    Column("codebook", String, nullable=False),  # digest of the codebook it was read by
     Column("received", JSON, nullable=False),  # as Label Studio sent it
-    Column("parsed", JSON),  # the line of labels.jsonl; null where it could not be read
+    Column("parsed", JSON(none_as_null=True)),  # the line of labels.jsonl; null where it could not be read
     Column("problems", JSON, nullable=False),  # what was found wrong, sentences
     Column("updated_at", String, nullable=False),
     Column("lead_time", Float),
@@ -150,6 +171,7 @@ annotators = Table(
     Column("user_id", Integer, primary_key=True),
     Column("account", String, nullable=False),
     Column("name", String, nullable=False),
+    Column("pseudonym", String, nullable=False),
 )
 
 predictions = Table(

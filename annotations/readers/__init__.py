@@ -1,7 +1,7 @@
 """Readers: files of posts, told apart by their content.
 
-``FORMATS`` is the one place where a format is added: a module with a :class:`~annotations.readers.base.Format`,
-and its name in the list.
+``FORMATS`` is the one place where a format is added: write a module with a
+:class:`~annotations.readers.base.Format`, and put it in the list.
 """
 
 from __future__ import annotations

@@ -57,8 +57,8 @@ Item = PostItem | ServiceItem | EmptyItem | RefusedItem
 class ChannelNames:
     """How a file names a channel.
 
-    ``number`` is Telegram's id with its kind before it (``channel2447843635``), ``fallback`` a name to use where
-    the file has none.
+    ``number`` is Telegram's id with its kind before it (``channel2447843635``), ``fallback`` a name to use
+    where the file has none.
     """
 
     title: str | None

@@ -25,8 +25,9 @@ class NoZoneError(Exception):
 def read_date(value: Any, zone: tzinfo | None) -> datetime:
     """Return a date in UTC.
 
-    Read are ISO 8601 with ``T`` or a space, a day alone (its first moment), Unix time in seconds (9 or 10 digits)
-    or milliseconds (12 or 13 digits), and the date types of Parquet.  A time without a zone is in ``zone``.
+    Read are ISO 8601 with ``T`` or a space, a day alone (its first moment), Unix time in seconds (9 or 10
+    digits) or milliseconds (12 or 13 digits), and the date types of Parquet.  A time without a zone is in
+    ``zone``.
 
     Raises
     ------

@@ -28,7 +28,9 @@ def sample(path: Path) -> Sample:
         The file is missing, a folder, unreadable, empty, or text in an encoding that is not read.
     """
     if path.is_dir():
-        raise FileError("is a folder", where=str(path), hint="Name the files in it, for example FOLDER/result.json.")
+        raise FileError(
+            "is a folder", where=str(path), hint="Name the files in it, for example FOLDER/result.json."
+        )
     try:
         with path.open("rb") as stream:
             head = stream.read(HEAD_BYTES)
@@ -64,7 +66,8 @@ def _encoding(head: bytes, path: Path) -> str | None:
     for mark, encoding in _BYTE_ORDER_MARKS:
         if head.startswith(mark):
             return encoding
-    if b"\x00" in head[:1024]:
+    controls = sum(byte < 32 and byte not in b"\t\n\r\x0b\x0c\x1b" for byte in head)
+    if controls > len(head) // 10:
         return None
     text = _without_cut_character(head).decode("utf-8", "surrogateescape")
     bad = sum("\udc80" <= character <= "\udcff" for character in text)
@@ -73,7 +76,7 @@ def _encoding(head: bytes, path: Path) -> str | None:
     good = sum(character > "\x7f" for character in text) - bad
     if bad <= good:  # UTF-8 with damage: the rows that hold it are refused, not the file
         return "utf-8"
-    if sum(byte < 32 and byte not in b"\t\n\r\x0b\x0c\x1b" for byte in head) > len(head) // 50:
+    if controls > len(head) // 50:
         return None
     raise FileError(
         "is text in an encoding other than UTF-8 (or UTF-16 with a byte order mark)",

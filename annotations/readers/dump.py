@@ -1,7 +1,7 @@
-"""The raw text dump: posts copied from a page, each under a line "Forwarded from ...", its body repeated below it.
+"""The raw text dump: posts copied from a page, each under a line "Forwarded from ...", its body repeated.
 
-A file is a dump where a line is such a heading, or one of the app's own lines.  Any other plain text is refused:
-nothing in it says where one post ends and the next begins.
+A file is a dump where a line is such a heading, or one of the app's own lines.  Any other plain text is
+refused: nothing in it says where one post ends and the next begins.
 """
 
 from __future__ import annotations
@@ -10,8 +10,17 @@ import re
 from collections.abc import Iterator, Sequence
 
 from annotations.cleaning import APP_LINES, clean, is_app_line, is_encodable, storable
-from annotations.readers.base import ChannelNames, EmptyItem, Format, Item, PostItem, ReadOptions, RefusedItem, Sample
-from annotations.readers.columns import find_hashtags
+from annotations.readers.base import (
+    ChannelNames,
+    EmptyItem,
+    Format,
+    Item,
+    PostItem,
+    ReadOptions,
+    RefusedItem,
+    Sample,
+)
+from annotations.readers.cells import find_hashtags
 from annotations.readers.detect import open_text
 from annotations.records import Post
 
@@ -26,7 +35,7 @@ _HEADING = re.compile(
 )
 
 
-def _source(line: str) -> str | None:
+def heading_source(line: str) -> str | None:
     """Return the channel that a heading names; None for any other line."""
     line = line.strip()
     found = _HEADING.fullmatch(line) if len(line) <= _LONGEST_HEADING and not line.endswith(".") else None
@@ -56,19 +65,19 @@ def without_repetition(lines: Sequence[str]) -> list[str]:
     return kept
 
 
-def _repeats(run: Sequence[str], body: Sequence[str]) -> bool:
+def _repeats(run: list[str], body: list[str]) -> bool:
     if run[0] not in body or len(run) > len(body):
         return False
     rest = iter(body)
     if not all(line in rest for line in run):
         return False
-    if len(run) >= len(body) - 1:
-        return list(run) in (list(body), list(body[1:])) or len(run) > 1
-    return len(run) > 1 and (run[-1] == body[-1] or 2 * len(run) > len(body))
+    if len(run) == 1:
+        return run in (body, body[1:])
+    return run[-1] == body[-1] or 2 * len(run) > len(body)
 
 
 def _recognise(sample: Sample, _options: ReadOptions) -> bool:
-    return any(is_app_line(line) or _source(line) for line in sample.text.splitlines())
+    return any(is_app_line(line) or heading_source(line) for line in sample.text.splitlines())
 
 
 def _read(sample: Sample, options: ReadOptions) -> Iterator[Item]:
@@ -80,7 +89,7 @@ def _items(sample: Sample, channel: str) -> Iterator[Item]:
     start, source, block = 1, None, list[str]()
     with open_text(sample, newline=None) as stream:
         for number, line in enumerate(stream, start=1):
-            heading = _source(line)
+            heading = heading_source(line)
             if heading is None:
                 block.append(line.rstrip("\n"))
                 continue

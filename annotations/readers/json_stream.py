@@ -1,7 +1,7 @@
 """Walking through a JSON file of any size, one value at a time, up to the place where it breaks.
 
-The standard library's decoder does the parsing.  Pull parsers were tried and left: ijson's yajl backend turns a
-lone surrogate into ``?`` or gives the whole file up for it, and cannot say on which line a file breaks.
+The standard library's decoder does the parsing.  A pull parser was tried and left: ijson's yajl backend turns
+a lone surrogate into ``?`` or gives the whole file up for it, and cannot say on which line a file breaks.
 """
 
 from __future__ import annotations
@@ -31,9 +31,9 @@ class BrokenJsonError(Exception):
 class JsonStream:
     """A position in a JSON text that only moves forward.
 
-    Every value that :meth:`keys` and :meth:`elements` announce must be taken, with :meth:`value`, :meth:`keys`
-    or :meth:`elements`, before the next is asked for.  ``damaged`` tells whether the value last taken holds
-    bytes that were not in the file's encoding.
+    Every value that :meth:`members` and :meth:`elements` announce must be taken, with :meth:`value`,
+    :meth:`members` or :meth:`elements`, before the next is asked for.  ``damaged`` tells whether the value
+    last taken holds bytes that were not in the file's encoding.
     """
 
     def __init__(self, stream: IO[str]) -> None:
@@ -80,7 +80,7 @@ class JsonStream:
             self._at = end
             return value
 
-    def keys(self) -> Iterator[str]:
+    def members(self) -> Iterator[str]:
         """Go through an object: yield each key, standing before its value."""
         self._take("{")
         if self.peek() == "}":

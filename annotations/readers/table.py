@@ -1,7 +1,8 @@
 """Tables of posts: CSV and TSV (comma, semicolon or tab, found in the header), JSON lines, Parquet.
 
-A row that does not fit its header, a date that could mean two things, bytes in another encoding: the row is refused
-with its line, the others are kept.  After a quote that is never closed, reading goes on at the next line.
+A row that does not fit its header, a date that could mean two things, bytes in another encoding: the row is
+refused with its line, the others are kept.  After a quote that is never closed, reading goes on at the next
+line.
 """
 
 from __future__ import annotations
@@ -20,8 +21,10 @@ from pyarrow import parquet
 from annotations.cleaning import is_encodable
 from annotations.errors import FileError
 from annotations.readers.base import Format, Item, ReadOptions, RefusedItem, Sample
-from annotations.readers.columns import RowReader, is_damaged, our_columns, restored_cell
+from annotations.readers.cells import restored_cell
+from annotations.readers.columns import READ_COLUMNS, RowReader, is_damaged, our_columns
 from annotations.readers.detect import open_text
+from annotations.readers.dump import heading_source
 
 _DELIMITERS = (",", ";", "\t")
 _LONGEST_FIELD = 16 * 1024 * 1024
@@ -31,9 +34,6 @@ _BATCH_ROWS = 1_000
 _LOOKED_AT = 20
 _HEADER_CELL = re.compile(r"[\w .\-/():#]{1,60}")
 _NOT_UTF8 = "holds bytes that are not UTF-8"
-
-
-# --- CSV and TSV ---------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True)
@@ -67,6 +67,13 @@ def _first_rows(text: str, delimiter: str) -> list[list[str]]:
         return []
 
 
+def _recognise_csv(sample: Sample, options: ReadOptions) -> bool:
+    first = sample.text.lstrip().partition("\n")[0]
+    return (
+        not first.startswith(("{", "[", "<")) and not heading_source(first) and bool(_sniff(sample, options))
+    )
+
+
 def _read_csv(sample: Sample, options: ReadOptions) -> Iterator[Item]:
     found = _sniff(sample, options)
     if found is None:  # recognised before, so the file changed in between
@@ -90,7 +97,7 @@ def _csv_items(
             if isinstance(cells, str):
                 yield RefusedItem(position, cells)
                 continue
-            if len(cells) != width and any(cells[width:]) or len(cells) < width:
+            if len(cells) < width or any(cells[width:]):
                 yield RefusedItem(position, f"has {len(cells)} cells, the header has {width}")
             elif is_damaged(cells):
                 yield RefusedItem(position, _NOT_UTF8)
@@ -146,15 +153,13 @@ class _Lines:
         self._row = self._row[:1]
 
 
-# --- JSON lines ----------------------------------------------------------------------------------------------
-
-
 def _recognise_jsonl(sample: Sample, _options: ReadOptions) -> bool:
     if not sample.text.lstrip().startswith("{"):
         return False
     first = sample.text.lstrip()[:2]
     return any(
-        isinstance(row, dict) and (index == 0 or first == '{"') for index, row in enumerate(_first_objects(sample))
+        isinstance(row, dict) and (index == 0 or first == '{"')
+        for index, row in enumerate(_first_objects(sample))
     )
 
 
@@ -184,7 +189,7 @@ def _parsed(line: str) -> tuple[Any, str]:
 def _read_jsonl(sample: Sample, options: ReadOptions) -> Iterator[Item]:
     names = dict.fromkeys(key for row in _first_objects(sample) if isinstance(row, dict) for key in row)
     columns = our_columns(names, options, sample.path)
-    wanted = {**{name: name for name in ("channel", "message_id", "date")}, **columns}
+    wanted = {**{name: name for name in READ_COLUMNS}, **columns}  # a field may first come on a later line
     return _jsonl_items(sample, wanted, RowReader(options, sample.path.stem))
 
 
@@ -219,16 +224,15 @@ def _long_lines(stream: IO[str]) -> Iterator[tuple[int, str | None]]:
         yield number, None
 
 
-# --- Parquet -------------------------------------------------------------------------------------------------
-
-
 def _read_parquet(sample: Sample, options: ReadOptions) -> Iterator[Item]:
     try:
         with parquet.ParquetFile(sample.path) as table:
             names = table.schema_arrow.names
     except (pyarrow.ArrowException, OSError) as error:
         raise FileError(
-            f"is a damaged Parquet file: {str(error).splitlines()[0]}", where=str(sample.path), hint="Write it again."
+            f"is a damaged Parquet file: {str(error).splitlines()[0]}",
+            where=str(sample.path),
+            hint="Write it again.",
         ) from error
     columns = our_columns(names, options, sample.path)
     return _parquet_items(sample, columns, RowReader(options, sample.path.stem))
@@ -241,7 +245,9 @@ def _parquet_items(sample: Sample, columns: dict[str, str], reader: RowReader) -
             for batch in table.iter_batches(_BATCH_ROWS, columns=list(dict.fromkeys(columns.values()))):
                 for row in _in_microseconds(batch).to_pylist():
                     number += 1
-                    yield reader.item(f"row {number}", {ours: row[theirs] for ours, theirs in columns.items()})
+                    yield reader.item(
+                        f"row {number}", {ours: row[theirs] for ours, theirs in columns.items()}
+                    )
     except (pyarrow.ArrowException, OSError, UnicodeDecodeError) as error:
         reason = f"the file breaks off here: {str(error).splitlines()[0]}; the rows before are kept"
         yield RefusedItem(f"row {number + 1} and on", reason)
@@ -252,14 +258,16 @@ def _in_microseconds(batch: pyarrow.RecordBatch) -> pyarrow.RecordBatch:
     for index, column in enumerate(batch.schema):
         if pyarrow.types.is_timestamp(column.type) and column.type.unit == "ns":
             shorter = pyarrow.timestamp("us", column.type.tz)
-            batch = batch.set_column(index, column.with_type(shorter), batch.column(index).cast(shorter, safe=False))
+            batch = batch.set_column(
+                index, column.with_type(shorter), batch.column(index).cast(shorter, safe=False)
+            )
     return batch
 
 
 CSV = Format(
     "csv",
     "CSV or TSV with a column 'text' (or --map text=COLUMN)",
-    lambda sample, options: not sample.text.lstrip().startswith(("{", "[", "<")) and bool(_sniff(sample, options)),
+    _recognise_csv,
     _read_csv,
 )
 JSONL = Format("jsonl", "JSON lines with a field 'text' (or --map text=FIELD)", _recognise_jsonl, _read_jsonl)

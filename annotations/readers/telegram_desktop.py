@@ -1,7 +1,7 @@
 """Telegram Desktop's ``result.json``: one chat, or a whole account (``chats.list`` and ``left_chats.list``).
 
-Dates come from ``date_unixtime``.  Exports older than 2021 have only ``date``, the local time of the exporting
-machine without its zone: the date is then left out, unless the options name the zone.
+Dates come from ``date_unixtime``.  Exports older than 2021 have only ``date``, the local time of the
+exporting machine without its zone: the date is then left out, unless the options name the zone.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ def _kind(sample: Sample) -> str | None:
     with open_text(sample) as opened:
         stream = JsonStream(opened)
         try:
-            for key in stream.keys():
+            for key in stream.members():
                 if key in _ACCOUNT_KEYS and stream.peek() == "{":
                     return "account"
                 if key == "messages" and stream.peek() == "[":
@@ -76,7 +76,8 @@ def _items(sample: Sample, options: ReadOptions) -> Iterator[Item]:
         except BrokenJsonError as error:
             yield RefusedItem(
                 f"line {error.line}",
-                f"the file breaks off here: {error.problem}; the messages before are kept, what follows is not read",
+                f"the file breaks off here: {error.problem}; "
+                "the messages before are kept, what follows is not read",
             )
 
 
@@ -98,7 +99,7 @@ def _chat_of(position: str) -> str:
 
 def _walk(stream: JsonStream) -> Iterator[_Found]:
     fields: _Fields = {}
-    for key in stream.keys():
+    for key in stream.members():
         if key in _ACCOUNT_KEYS and stream.peek() == "{":
             yield from _walk_chats(stream, key)
         elif key == "messages" and stream.peek() == "[":
@@ -108,7 +109,7 @@ def _walk(stream: JsonStream) -> Iterator[_Found]:
 
 
 def _walk_chats(stream: JsonStream, key: str) -> Iterator[_Found]:
-    for inner in stream.keys():
+    for inner in stream.members():
         if inner != "list" or stream.peek() != "[":
             stream.value()
             continue
@@ -117,7 +118,7 @@ def _walk_chats(stream: JsonStream, key: str) -> Iterator[_Found]:
             if stream.peek() != "{":
                 yield f"{where}messages[0]", fields, stream.value(), False
                 continue
-            for name in stream.keys():
+            for name in stream.members():
                 if name == "messages" and stream.peek() == "[":
                     yield from _walk_messages(stream, where, fields)
                 else:

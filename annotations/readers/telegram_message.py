@@ -8,7 +8,7 @@ from typing import Any
 
 from annotations.cleaning import clean, storable
 from annotations.readers.base import EmptyItem, Item, PostItem, RefusedItem, ServiceItem
-from annotations.readers.columns import LONGEST_ID, find_hashtags
+from annotations.readers.cells import LONGEST_ID, find_hashtags
 from annotations.records import Post
 
 NO_ZONE_NOTE = "a date in local time without its zone was left out (name the zone to keep it)"
@@ -41,7 +41,9 @@ def message_item(position: str, message: object, channel: str, zone: tzinfo | No
     kind = message.get("type", "message")
     if kind == "service":
         action = message.get("action")
-        return ServiceItem(position, storable(action) if isinstance(action, str) and action else "service message")
+        return ServiceItem(
+            position, storable(action) if isinstance(action, str) and action else "service message"
+        )
     if kind == "unsupported":
         return EmptyItem(position, "of a kind that Telegram Desktop does not export")
     if kind != "message":
@@ -121,7 +123,11 @@ def _entities(parts: list[Any]) -> Iterator[tuple[str, str, str]]:
     for part in parts:
         if isinstance(part, dict) and isinstance(part.get("text"), str) and isinstance(part.get("type"), str):
             href = part.get("href")
-            yield part["type"], storable(part["text"]).strip(), storable(href) if isinstance(href, str) else ""
+            yield (
+                part["type"],
+                storable(part["text"]).strip(),
+                storable(href) if isinstance(href, str) else "",
+            )
 
 
 def _link(entity: tuple[str, str, str]) -> str:
@@ -181,7 +187,9 @@ def _local(value: object, zone: tzinfo | None) -> datetime | None:
 
 
 def _name(message: _Message, *keys: str) -> str | None:
-    return next((storable(message[key]) for key in keys if isinstance(message.get(key), str) and message[key]), None)
+    return next(
+        (storable(message[key]) for key in keys if isinstance(message.get(key), str) and message[key]), None
+    )
 
 
 def _reply(message: _Message) -> str | None:
@@ -191,7 +199,7 @@ def _reply(message: _Message) -> str | None:
 
 
 def _reactions(value: object) -> dict[str, int]:
-    """Return how often each reaction was given; other people's emoji are ``custom:<document>``, stars ``paid``."""
+    """Return how often each reaction came, custom emoji as ``custom:<document>``, stars as ``paid``."""
     counts: dict[str, int] = {}
     for reaction in value if isinstance(value, list) else ():
         if not isinstance(reaction, dict):

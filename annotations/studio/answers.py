@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, TypeGuard
 
 from annotations.errors import StudioError
 
@@ -69,6 +69,11 @@ def parse_time(value: object) -> datetime | None:
     return moment if moment.tzinfo else None
 
 
+def is_number(value: object) -> TypeGuard[int]:
+    """Tell whether a value can be the number of something in a database."""
+    return type(value) is int and 0 < value < 2**63
+
+
 def checked_mapping(answer: object, url: str) -> dict[str, Any]:
     """Return an answer that must be a JSON object."""
     if not isinstance(answer, Mapping):
@@ -85,7 +90,7 @@ def checked_list(answer: object, url: str) -> list[Any]:
 
 def checked_ids(answer: object, n_expected: int, url: str) -> list[int]:
     """Return numbers that must all be there and all be different."""
-    ids = [each for each in checked_list(answer, url) if type(each) is int]
+    ids = [each for each in checked_list(answer, url) if is_number(each)]
     if len(ids) != n_expected or len(set(ids)) != n_expected:
         raise _odd(f"{n_expected} different numbers were expected", url)
     return ids
@@ -93,7 +98,7 @@ def checked_ids(answer: object, n_expected: int, url: str) -> list[int]:
 
 def _integer(fields: Mapping[str, Any], name: str, url: str) -> int:
     value = fields.get(name)
-    if type(value) is not int:
+    if not is_number(value):
         raise _odd(f"'{name}' is no number", url)
     return value
 

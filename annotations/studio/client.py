@@ -7,13 +7,12 @@ object for every field, which costs three times what the server needs.
 from __future__ import annotations
 
 import json
-import tempfile
-import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 from typing import Any
 
 import httpx
-import ijson
 
 from annotations.errors import StudioError
 from annotations.studio.answers import (
@@ -25,13 +24,13 @@ from annotations.studio.answers import (
     project_info,
     user_of,
 )
+from annotations.studio.export import snapshot_tasks
 from annotations.studio.transport import NotFoundError, TokenAuth, explained, patient_client
 
-__all__ = ["NotFoundError", "StudioClient"]
+__all__ = ["NotFoundError", "StudioClient", "condition"]
 
 PAGE_SIZE = 500
 _IMPORT_TIMEOUT = httpx.Timeout(300.0, connect=5.0)
-_EXPORT_TIMEOUT = httpx.Timeout(1800.0, connect=5.0)  # a snapshot is made while we wait
 _SDK_KEY = "set by the transport"
 _DETAILS = (
     "id,data,updated_at,annotations,drafts,predictions,result,completed_by,was_cancelled,lead_time,created_at,"
@@ -64,8 +63,7 @@ class StudioClient:
     ) -> None:
         self.url = url.rstrip("/")
         self.name = name or self.url
-        self._token = token
-        self._http = patient_client(self.url, TokenAuth(token), transport)
+        self._http = patient_client(self.url, TokenAuth(token, self.url), transport)
         self._sdk_client: Any = None
 
     def close(self) -> None:
@@ -78,6 +76,15 @@ class StudioClient:
     def __exit__(self, *_exception: object) -> None:
         self.close()
 
+    def server_time(self) -> datetime:
+        """Return the time by Label Studio's clock, to the second (ours, where it does not say)."""
+        with explained(self.url):
+            response = self._http.get("health").raise_for_status()
+        try:
+            return parsedate_to_datetime(response.headers.get("Date", "")).astimezone(UTC)
+        except ValueError:
+            return datetime.now(UTC)
+
     # People
 
     def whoami(self) -> User:
@@ -87,6 +94,19 @@ class StudioClient:
     def users(self) -> list[User]:
         """Return everybody who has an account."""
         return [user_of(each, self.url) for each in checked_list(self._get("api/users"), self.url)]
+
+    def invitation(self) -> str:
+        """Return the path, with its secret, where a new user can sign up."""
+        path = checked_mapping(self._get("api/invite"), self.url).get("invite_url")
+        if not isinstance(path, str) or not path.startswith("/"):
+            raise StudioError(
+                "Label Studio gives no invitation", where=self.url, hint="Use an owner's token."
+            )
+        return path
+
+    def reset_invitation(self) -> None:
+        """Make the links of earlier invitations worthless."""
+        self._post("api/invite/reset-token", {})
 
     # Projects
 
@@ -146,21 +166,22 @@ class StudioClient:
         ``include`` is ``details`` (annotations, drafts and predictions too), ``data`` or ``times``.
         """
         fields = {"details": _DETAILS, "data": "id,data", "times": "id,updated_at"}[include]
-        params: dict[str, Any] = {"project": project_id, "page_size": PAGE_SIZE, "include": fields}
-        params["query"] = _query(conditions)
+        params: dict[str, Any] = {"project": project_id, "page": 1, "page_size": PAGE_SIZE, "include": fields}
         if include == "details":
             params["fields"] = "all"
-        page, seen = 1, 0
+        last_id = 0
         while True:
-            answer = checked_mapping(self._get("api/tasks/", {**params, "page": page}), self.url)
+            # Not by page number: a task deleted meanwhile would move another one over the edge, unseen.
+            params["query"] = _query([*conditions, condition("id", "greater", last_id)])
+            answer = checked_mapping(self._get("api/tasks/", params), self.url)
             tasks = [checked_mapping(each, self.url) for each in checked_list(answer.get("tasks"), self.url)]
-            seen += len(tasks)
-            if tasks:
-                yield tasks
-            total = answer.get("total")
-            if not tasks or not isinstance(total, int) or seen >= total:
+            ids = checked_ids([task.get("id") for task in tasks], len(tasks), self.url)
+            if not ids:
                 return
-            page += 1
+            yield tasks
+            if len(ids) < PAGE_SIZE or max(ids) <= last_id:
+                return
+            last_id = max(ids)
 
     def count_tasks(self, project_id: int, conditions: Sequence[Mapping[str, Any]]) -> int:
         """Return how many tasks fulfil all conditions."""
@@ -183,20 +204,7 @@ class StudioClient:
 
     def snapshot(self, project_id: int) -> Iterator[dict[str, Any]]:
         """Yield every task of a project with its annotations, from an export that Label Studio makes now."""
-        answer = self._post(
-            f"api/projects/{project_id}/exports/", {"title": "Talking Points pull"}, timeout=_EXPORT_TIMEOUT
-        )
-        export = checked_mapping(answer, self.url)
-        path = f"api/projects/{project_id}/exports/{export.get('id')}"
-        try:
-            self._await_export(path, export)
-            with tempfile.TemporaryFile() as file:
-                self._download(f"{path}/download?exportType=JSON", file.write)
-                file.seek(0)
-                yield from self._items(file)
-        finally:
-            with explained(self.url):
-                self._http.delete(path)
+        return snapshot_tasks(self._http, self.url, project_id)
 
     # Annotations and predictions
 
@@ -229,8 +237,8 @@ class StudioClient:
             return self._http.get(path, params=params).raise_for_status().json()
 
     def _post(self, path: str, body: object, timeout: httpx.Timeout | None = None) -> object:
+        content = json.dumps(body, ensure_ascii=False).encode("utf-8")
         with explained(self.url):
-            content = json.dumps(body, ensure_ascii=False).encode("utf-8")
             response = self._http.post(
                 path,
                 content=content,
@@ -247,30 +255,13 @@ class StudioClient:
             answer = call(self._sdk_client)
             return answer.model_dump() if hasattr(answer, "model_dump") else answer
 
-    def _await_export(self, path: str, export: Mapping[str, Any]) -> None:
-        deadline = time.monotonic() + (_EXPORT_TIMEOUT.read or 0)
-        while export.get("status") != "completed":
-            if export.get("status") == "failed" or time.monotonic() > deadline:
-                raise StudioError(
-                    "Label Studio could not make its export", where=self.url, hint="Its log says why."
-                )
-            time.sleep(0.5)
-            export = checked_mapping(self._get(path), self.url)
 
-    def _download(self, path: str, write: Callable[[bytes], object]) -> None:
-        with explained(self.url), self._http.stream("GET", path, timeout=_EXPORT_TIMEOUT) as response:
-            if response.is_error:
-                response.read()
-            response.raise_for_status()
-            for chunk in response.iter_bytes():
-                write(chunk)
-
-    def _items(self, file: Any) -> Iterator[dict[str, Any]]:
-        try:
-            for item in ijson.items(file, "item", use_float=True):
-                yield checked_mapping(item, self.url)
-        except ijson.JSONError as error:
-            raise StudioError("the export is no JSON", where=self.url, hint="Pull again.") from error
+def condition(field: str, operator: str, value: object) -> dict[str, Any]:
+    """Return one condition on tasks; ``field`` is ``id``, ``updated_at`` or ``data.NAME``."""
+    if isinstance(value, datetime):
+        value = value.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")  # no other form is understood
+    kind = {"id": "Number", "updated_at": "Datetime"}.get(field, "String")
+    return {"filter": f"filter:tasks:{field}", "operator": operator, "type": kind, "value": value}
 
 
 def _sdk_client(url: str, http: httpx.Client) -> Any:
@@ -281,7 +272,9 @@ def _sdk_client(url: str, http: httpx.Client) -> Any:
             "the Label Studio client is not installed", hint="Run: pip install 'talking-points[studio]'"
         ) from error
     # Our transport puts the token in, refreshes it and repeats what may be repeated.
-    return LabelStudio(base_url=url, api_key=_SDK_KEY, httpx_client=http, timeout=60.0, max_retries=0)
+    return LabelStudio(  # type: ignore[no-untyped-call]
+        base_url=url, api_key=_SDK_KEY, httpx_client=http, timeout=60.0, max_retries=0
+    )
 
 
 def _query(conditions: Iterable[Mapping[str, Any]]) -> str:

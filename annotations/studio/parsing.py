@@ -59,7 +59,7 @@ def parse_annotation(
     data = task.get("data")
     text = data.get("text") if isinstance(data, Mapping) else None
     post_id = data.get("post_id") if isinstance(data, Mapping) else None
-    if not isinstance(data, Mapping) or not _is_text(text) or not _is_text(post_id):
+    if not isinstance(data, Mapping) or not is_text(text) or not is_text(post_id):
         return ParsedAnnotation(None, ("the task has no text or no post_id that we put there",))
     skipped = received.get("was_cancelled") is True
     answers = _Answers()
@@ -83,7 +83,7 @@ def parse_annotation(
         comment="\n".join(answers.comments),
         revision=revision,
         codebook=codebook.digest,
-        lead_time=float(lead_time) if _is_number(lead_time) else None,
+        lead_time=float(lead_time) if _is_number(lead_time) and lead_time >= 0 else None,
         origin=_origins(task, received, tags, codebook),
     )
     return ParsedAnnotation(annotation, tuple(answers.problems))
@@ -131,8 +131,8 @@ def _strings(values: object, what: str, answers: _Answers) -> list[str]:
     if not isinstance(values, list):
         answers.problems.append(f"a {what} is no list")
         return []
-    answers.problems += [f"a {what} is no text" for value in values if not _is_text(value)]
-    return [value for value in values if _is_text(value)]
+    answers.problems += [f"a {what} is no text" for value in values if not is_text(value)]
+    return [value for value in values if is_text(value)]
 
 
 def _judged_tags(answers: _Answers, codebook: Codebook) -> dict[str, tuple[Span, ...]]:
@@ -216,7 +216,7 @@ def _is_number(value: object) -> TypeGuard[float]:
     return isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
 
 
-def _is_text(value: object) -> TypeGuard[str]:
+def is_text(value: object) -> TypeGuard[str]:
     """Tell whether a value is a string that UTF-8 can write (JSON may hold half a surrogate pair)."""
     if not isinstance(value, str):
         return False

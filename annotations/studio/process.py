@@ -25,7 +25,7 @@ _STOP_SECONDS = 15.0
 
 @dataclass(frozen=True, slots=True)
 class Daemon:
-    """A process in a group of its own, known by ``<name>.pid`` (the group) and ``<name>.lock`` in ``folder``."""
+    """A process in a group of its own, known by ``NAME.pid`` (the group) and ``NAME.lock`` in ``folder``."""
 
     folder: Path
     name: str

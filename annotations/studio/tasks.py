@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC
 from html import escape
 from typing import Any
 
 from annotations.codebook import Codebook
+from annotations.errors import StudioError
 from annotations.labeling_config import NONE_OF_THESE, NOT_ANALYSABLE, UNCLEAR
 from annotations.records import Annotation, Post, Span
 
@@ -32,6 +33,15 @@ class Suggestion:
     text: str
     tags: Mapping[str, tuple[Span, ...]]
     confidence: float
+
+
+@dataclass(frozen=True, slots=True)
+class ModelAnswers:
+    """What one model version says, by the codebook it was trained with."""
+
+    model_version: str
+    codebook: Codebook
+    suggestions: Iterable[Suggestion]
 
 
 def task_data(post: Post) -> dict[str, Any]:
@@ -79,7 +89,20 @@ def result_of(annotation: Annotation, codebook: Codebook) -> list[dict[str, Any]
 def prediction_of(
     suggestion: Suggestion, task_id: int, model_version: str, codebook: Codebook
 ) -> dict[str, Any]:
-    """Return the prediction of Label Studio that shows ``suggestion`` on a task."""
+    """Return the prediction of Label Studio that shows ``suggestion`` on a task.
+
+    Raises
+    ------
+    StudioError
+        A span lies outside the text; Label Studio would store it all the same.
+    """
+    outside = [span for spans in suggestion.tags.values() for span in spans if not span.fits(suggestion.text)]
+    if outside:
+        raise StudioError(
+            f"the evidence {outside[0].start}-{outside[0].end} lies outside the text",
+            where=suggestion.post_id,
+            hint="The model answered for another text: tag the posts again.",
+        )
     titles = [codebook.tag(tag_id).title for tag_id in suggestion.tags] or [NONE_OF_THESE]
     return {
         "task": task_id,

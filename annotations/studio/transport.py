@@ -1,4 +1,4 @@
-"""How requests reach Label Studio: with either kind of token, patiently, and with errors a user can act on."""
+"""How requests reach Label Studio: with either kind of token, patiently, with errors a user can act on."""
 
 from __future__ import annotations
 
@@ -24,12 +24,11 @@ class NotFoundError(StudioError):
 
 
 class TokenAuth(httpx.Auth):
-    """Puts a legacy token in as it is; trades a personal access token (JWT) for the short-lived one it needs."""
+    """Sends a legacy token as it is; trades a personal access token (JWT) for a short-lived one first."""
 
-    requires_response_body = True
-
-    def __init__(self, token: str) -> None:
+    def __init__(self, token: str, url: str) -> None:
         self._token = token.strip()
+        self._refresh_url = f"{url.rstrip('/')}/api/token/refresh/"
         self._access: str | None = None
 
     def auth_flow(self, request: httpx.Request) -> Generator[httpx.Request, httpx.Response, None]:
@@ -48,8 +47,11 @@ class TokenAuth(httpx.Auth):
             yield request
 
     def _refresh(self, request: httpx.Request) -> Generator[httpx.Request, httpx.Response, None]:
-        base = str(request.extensions.get("base_url", ""))
-        response = yield httpx.Request("POST", f"{base}api/token/refresh/", json={"refresh": self._token})
+        extensions = {"timeout": request.extensions.get("timeout", {})}
+        response = yield httpx.Request(
+            "POST", self._refresh_url, json={"refresh": self._token}, extensions=extensions
+        )
+        response.read()
         try:
             access = response.json()["access"]
         except (ValueError, KeyError, TypeError):
@@ -61,7 +63,7 @@ class TokenAuth(httpx.Auth):
 
 
 class _Patient(httpx.BaseTransport):
-    """Repeats what may be repeated: whatever never reached the server, and idempotent calls it had no time for."""
+    """Repeats what may be repeated: what never reached the server, and idempotent calls it did not take."""
 
     def __init__(self, inner: httpx.BaseTransport, sleep: Callable[[float], None]) -> None:
         self._inner = inner
@@ -99,20 +101,14 @@ def patient_client(
 
     A redirect might lead the token to another server.
     """
-    if not url.startswith(("http://", "https://")) or "@" in url or not httpx.URL(url).host:
+    if not _is_address(url):
         raise StudioError("the address of Label Studio must be http://HOST or https://HOST", where=_safe(url))
-    base_url = httpx.URL(url if url.endswith("/") else f"{url}/")
-
-    def note_base(request: httpx.Request) -> None:
-        request.extensions["base_url"] = base_url
-
     return httpx.Client(
-        base_url=base_url,
+        base_url=url,
         auth=auth,
         timeout=_TIMEOUT,
         transport=_Patient(transport or httpx.HTTPTransport(), sleep),
         follow_redirects=False,
-        event_hooks={"request": [note_base]},
     )
 
 
@@ -154,8 +150,8 @@ def _refusal(url: str, status: int, detail: str) -> StudioError:
         hint = "Check the token (in Label Studio: Account & Settings)."
         if "legacy" in detail.lower():
             hint = (
-                "Make a personal access token (Account & Settings > Personal Access Token) and use that, or let "
-                "an owner allow legacy tokens (Organization > API Tokens Settings)."
+                "Make a personal access token (Account & Settings > Personal Access Token) and use that, "
+                "or let an owner allow legacy tokens (Organization > API Tokens Settings)."
             )
         return StudioError(f"Label Studio refuses the token ({status}): {detail}", where=url, hint=hint)
     if httpx.codes.is_redirect(status):
@@ -187,6 +183,14 @@ def _body_detail(body: object) -> str:
 def _asked_wait(response: httpx.Response) -> float:
     value = response.headers.get("Retry-After", "")
     return min(float(value), _MAX_WAIT) if value.isdigit() else 0.0
+
+
+def _is_address(url: str) -> bool:
+    try:
+        parsed = httpx.URL(url)
+    except httpx.InvalidURL:
+        return False
+    return parsed.scheme in ("http", "https") and bool(parsed.host) and not parsed.userinfo
 
 
 def _safe(url: str) -> str:

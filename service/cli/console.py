@@ -16,7 +16,9 @@ from annotations.ledger.store import Ledger, open_ledger
 from annotations.progress import Progress
 from service.settings import Settings, load_settings
 
-json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON for a script instead of a table.")
+json_option = click.option(
+    "--json", "as_json", is_flag=True, help="Print JSON for a script instead of a table."
+)
 
 
 def settings() -> Settings:
@@ -42,7 +44,9 @@ def ledger(of: Settings) -> Iterator[Ledger]:
 @contextmanager
 def progress(title: str, unit: str = "posts") -> Iterator[Progress]:
     """Yield a progress callback that draws a bar on a terminal, and nothing where standard error is a file."""
-    with tqdm(desc=title, unit=f" {unit}", disable=not sys.stderr.isatty(), leave=False, file=sys.stderr) as bar:
+    with tqdm(
+        desc=title, unit=f" {unit}", disable=not sys.stderr.isatty(), leave=False, file=sys.stderr
+    ) as bar:
 
         def report(done: int, total: int | None) -> None:
             if total is not None:
@@ -53,8 +57,13 @@ def progress(title: str, unit: str = "posts") -> Iterator[Progress]:
 
 
 def print_json(data: Any) -> None:
-    """Print data as indented JSON, text as it is."""
-    click.echo(json.dumps(data, ensure_ascii=False, indent=2))
+    """Print data as indented JSON."""
+    click.echo(as_json(data))
+
+
+def as_json(data: Any) -> str:
+    """Return data as indented JSON, text as it is."""
+    return json.dumps(data, ensure_ascii=False, indent=2)
 
 
 def print_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:

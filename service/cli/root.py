@@ -22,7 +22,9 @@ class _Commands(click.Group):
         return list(self.commands)
 
 
-@click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
+@click.group(
+    cls=_Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110}
+)
 @click.version_option(package_name="talking-points")
 def talkingpoints() -> None:
     """Tag claims and rhetoric in posts: import, annotate in Label Studio, train, evaluate, tag, serve."""

@@ -43,7 +43,7 @@ def get_codebook(request: Request, tagger: TaggerGiven) -> Response:
     response_model=ModelsResponse,
     operation_id="listModels",
     summary="The models",
-    responses=problem_responses(problems.INTERNAL),
+    responses=problem_responses(problems.INTERNAL, problems.UNAVAILABLE),
 )
 def list_models(models: ModelsGiven) -> Response:
     """List the versions there are, the active one with what was measured when it was trained."""

@@ -8,6 +8,7 @@ from urllib.parse import parse_qs
 
 from fastapi import APIRouter, FastAPI, Request
 from fastapi.concurrency import run_in_threadpool
+from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
 from annotations.labeling_config import tag_colors
@@ -20,6 +21,7 @@ from service.routes.dependencies import ModelsGiven, SettingsGiven
 from service.schemas import PredictRequest
 from service.tagger import Tagger
 
+_MAX_FORM_FIELDS = 20
 _PAGE_HEADERS = {"Content-Security-Policy": PAGE_POLICY}
 
 
@@ -63,10 +65,12 @@ def pages_router() -> APIRouter:
 
 
 async def _posted_text(request: Request) -> str:
+    body = (await request.body()).decode("ascii", "replace")
+    try:
+        form = parse_qs(body, keep_blank_values=True, max_num_fields=_MAX_FORM_FIELDS)
+    except ValueError:
+        raise HTTPException(400, "The form has too many fields.") from None
     # A browser sends line ends as CRLF; a post has plain ones.
-    form = parse_qs(
-        (await request.body()).decode("ascii", "replace"), keep_blank_values=True, max_num_fields=20
-    )
     return form.get("text", [""])[0].replace("\r\n", "\n")
 
 

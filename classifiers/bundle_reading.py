@@ -1,0 +1,268 @@
+"""Loading a model bundle that need not be trusted: digests first, then shapes, finiteness and bounds."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import struct
+import zipfile
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, TypeVar
+
+import numpy as np
+import numpy.typing as npt
+import yaml
+from pydantic import BaseModel, ValidationError
+
+from annotations.codebook import Codebook, parse_codebook
+from annotations.errors import CodebookError
+from classifiers.errors import BundleError
+from classifiers.features import Block
+from classifiers.linear import LinearModel, View
+from classifiers.manifest import PROTOCOL, Manifest, Thresholds
+from classifiers.model import Model
+from classifiers.thresholds import TagRule
+
+Array = npt.NDArray[np.float32]
+_Checked = TypeVar("_Checked", bound=BaseModel)
+
+MANIFEST = "manifest.json"
+_MEBIBYTE = 1 << 20
+_SMALL = 8 * _MEBIBYTE
+_LARGEST_VOCABULARY = 256 * _MEBIBYTE
+_LARGEST_WEIGHTS = 4096 * _MEBIBYTE
+_LONGEST_TERM = 200
+_LARGEST_WEIGHT = 1e6
+_UNREADABLE = (
+    zipfile.BadZipFile,
+    ValueError,
+    EOFError,
+    OSError,
+    NotImplementedError,
+    RuntimeError,
+    struct.error,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class LoadedBundle:
+    """A checked bundle: its manifest and its model."""
+
+    manifest: Manifest
+    model: Model
+
+
+def read_bundle(path: Path) -> LoadedBundle:
+    """Load the bundle in the folder ``path``.
+
+    Raises
+    ------
+    BundleError
+        A file is missing, added, changed, too large, of another protocol, or holds what it must not; the
+        error names the file.
+    """
+    manifest = read_manifest(path)
+    files = _read_files(path, manifest)
+    codebook = _codebook(files["codebook.yaml"], manifest, path)
+    rules = _rules(files["thresholds.json"], codebook, manifest, path)
+    terms = [_terms(files, path, block.name, block.n_terms) for block in manifest.model.blocks]
+    shapes = _shapes(manifest)
+    arrays = _arrays(files["weights.npz"], shapes, path / "weights.npz")
+    blocks = [
+        Block(entry.name, entry.kind, entry.n_min, entry.n_max, found, arrays[f"idf.{entry.name}"])
+        for entry, found in zip(manifest.model.blocks, terms, strict=True)
+    ]
+    views = [
+        View(entry.name, entry.scope, arrays[f"weights.{entry.name}"], arrays[f"bias.{entry.name}"])
+        for entry in manifest.model.views
+    ]
+    linear = LinearModel(blocks, views, manifest.model.tags, manifest.model.sharpness)
+    model = Model(
+        codebook,
+        linear,
+        rules,
+        manifest.dataset_digest,
+        manifest.options,
+        manifest.metrics,
+        manifest.training,
+    )
+    return LoadedBundle(manifest, model)
+
+
+def read_manifest(path: Path) -> Manifest:
+    """Read and check ``manifest.json`` alone, its own digest included.
+
+    Raises
+    ------
+    BundleError
+        It is missing, of another protocol, or not as it should be.
+    """
+    file = path / MANIFEST
+    data = _read(file, _SMALL)
+    try:
+        protocol = json.loads(data).get("protocol")
+    except (ValueError, AttributeError, RecursionError) as error:
+        raise BundleError("is no manifest", where=str(file)) from error
+    if protocol != PROTOCOL:
+        raise BundleError(
+            f"the bundle's protocol is {protocol!r}, this version reads {PROTOCOL}",
+            where=str(file),
+            hint="Train the model again, or use the version of Talking Points that wrote it.",
+        )
+    manifest = _checked(Manifest, data, file)
+    if manifest.content_digest() != manifest.digest:
+        raise BundleError("the manifest is not what its digest says", where=str(file))
+    expected = {"codebook.yaml", "thresholds.json", "weights.npz", "card.md"}
+    expected |= {f"vocabulary.{block.name}.json" for block in manifest.model.blocks}
+    if odd := sorted(expected ^ set(manifest.files)):
+        kind = "is missing from" if odd[0] in expected else "must not be in"
+        raise BundleError(f"{odd[0]!r} {kind} the list of files", where=str(file))
+    for names in (
+        [b.name for b in manifest.model.blocks],
+        [v.name for v in manifest.model.views],
+        manifest.model.tags,
+    ):
+        if len(set(names)) != len(names):
+            raise BundleError("a name stands twice in the model's description", where=str(file))
+    return manifest
+
+
+def array_names(blocks: Sequence[str], views: Sequence[str]) -> list[str]:
+    """Return the names of the arrays of ``weights.npz``, in order."""
+    return [f"idf.{name}" for name in blocks] + [
+        f"{kind}.{name}" for name in views for kind in ("weights", "bias")
+    ]
+
+
+def _read_files(path: Path, manifest: Manifest) -> dict[str, bytes]:
+    """Read every file once, after checking that the folder holds them and nothing else."""
+    found = {entry.name for entry in path.iterdir()}
+    if odd := sorted(found ^ (set(manifest.files) | {MANIFEST})):
+        kind = "is not in the manifest" if odd[0] in found else "is missing"
+        raise BundleError(f"the file {kind}", where=str(path / odd[0]))
+    files = {}
+    for name, entry in manifest.files.items():
+        most = _LARGEST_WEIGHTS if name == "weights.npz" else _SMALL
+        data = _read(path / name, _LARGEST_VOCABULARY if name.startswith("vocabulary.") else most)
+        if len(data) != entry.size or hashlib.sha256(data).hexdigest() != entry.sha256:
+            raise BundleError(
+                "the file is not the one in the manifest",
+                where=str(path / name),
+                hint="Copy or train the model again.",
+            )
+        files[name] = data
+    return files
+
+
+def _read(file: Path, most: int) -> bytes:
+    try:
+        if file.is_symlink() or not file.is_file():
+            raise BundleError("the file is missing, or no plain file", where=str(file))
+        if file.stat().st_size > most:
+            raise BundleError(f"the file is larger than {most // _MEBIBYTE} MiB", where=str(file))
+        return file.read_bytes()
+    except OSError as error:
+        raise BundleError(f"cannot be read: {error.strerror or error}", where=str(file)) from error
+
+
+def _checked(kind: type[_Checked], data: bytes, file: Path) -> _Checked:
+    try:
+        return kind.model_validate_json(data)
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False)[0]
+        field = ".".join(str(part) for part in first["loc"])
+        raise BundleError(f"field '{field}': {first['msg']}", where=str(file)) from error
+
+
+def _codebook(data: bytes, manifest: Manifest, path: Path) -> Codebook:
+    where = str(path / "codebook.yaml")
+    try:
+        text = data.decode("utf-8")
+        # Aliases can make a small file expand without bound; we never write any.
+        if any(isinstance(event, yaml.AliasEvent) for event in yaml.parse(text, Loader=yaml.SafeLoader)):
+            raise BundleError("a codebook of a bundle holds no YAML aliases", where=where)
+        codebook = parse_codebook(text, where=where)
+    except (CodebookError, yaml.YAMLError, UnicodeDecodeError, RecursionError) as error:
+        raise BundleError(f"is no codebook: {error}", where=where) from error
+    if codebook.digest != manifest.codebook_digest:
+        raise BundleError("is not the codebook that the manifest names", where=where)
+    return codebook
+
+
+def _rules(data: bytes, codebook: Codebook, manifest: Manifest, path: Path) -> tuple[TagRule, ...]:
+    file = path / "thresholds.json"
+    entries = _checked(Thresholds, data, file).tags
+    if [entry.tag_id for entry in entries] != list(codebook.tag_ids):
+        raise BundleError("does not have the codebook's tags in its order", where=str(file))
+    for entry in entries:
+        if len({entry.slope is None, entry.intercept is None, entry.threshold is None}) != 1:
+            raise BundleError(f"tag '{entry.tag_id}' has part of a rule only", where=str(file))
+    if [entry.tag_id for entry in entries if entry.threshold is not None] != manifest.model.tags:
+        raise BundleError("does not predict the tags that the manifest names", where=str(file))
+    return tuple(TagRule(**entry.model_dump()) for entry in entries)
+
+
+def _terms(files: Mapping[str, bytes], path: Path, block: str, n_terms: int) -> tuple[str, ...]:
+    name = f"vocabulary.{block}.json"
+    try:
+        terms = json.loads(files[name])
+    except (ValueError, RecursionError) as error:
+        raise BundleError("is no JSON", where=str(path / name)) from error
+    if not isinstance(terms, list) or len(terms) != n_terms:
+        raise BundleError(f"is no list of {n_terms} terms", where=str(path / name))
+    if not all(isinstance(term, str) and 0 < len(term) <= _LONGEST_TERM for term in terms):
+        raise BundleError("holds what is no term", where=str(path / name))
+    if len(set(terms)) != len(terms):
+        raise BundleError("holds a term twice", where=str(path / name))
+    return tuple(terms)
+
+
+def _shapes(manifest: Manifest) -> dict[str, tuple[int, ...]]:
+    model = manifest.model
+    total, n_tags = sum(block.n_terms for block in model.blocks), len(model.tags)
+    shapes: dict[str, tuple[int, ...]] = {f"idf.{block.name}": (block.n_terms,) for block in model.blocks}
+    for view in model.views:
+        shapes |= {f"weights.{view.name}": (total, n_tags), f"bias.{view.name}": (n_tags,)}
+    return shapes
+
+
+def _arrays(data: bytes, shapes: Mapping[str, tuple[int, ...]], file: Path) -> dict[str, Array]:
+    try:
+        with zipfile.ZipFile(io.BytesIO(data)) as archive:
+            entries = {entry.filename: entry for entry in archive.infolist()}
+            if sorted(entries) != sorted(f"{name}.npy" for name in shapes) or len(archive.infolist()) != len(
+                shapes
+            ):
+                raise BundleError("does not hold the arrays that the manifest implies", where=str(file))
+            arrays = {}
+            for name, shape in shapes.items():
+                entry = entries[f"{name}.npy"]
+                # Stored, not compressed: no entry can be larger than the file that holds it.
+                if entry.compress_type != zipfile.ZIP_STORED or entry.file_size > len(data):
+                    raise BundleError(f"the array '{name}' is compressed or too large", where=str(file))
+                with archive.open(entry) as stream:
+                    arrays[name] = _array(stream, name, shape, file)
+    except _UNREADABLE as error:
+        raise BundleError(f"is no archive of arrays: {error}", where=str(file)) from error
+    return arrays
+
+
+def _array(stream: IO[bytes], name: str, expected: tuple[int, ...], file: Path) -> Array:
+    """Read one array whose header is believed only as far as it says what is expected."""
+    if np.lib.format.read_magic(stream) != (1, 0):  # type: ignore[no-untyped-call]
+        raise BundleError(f"the array '{name}' is of an unknown format", where=str(file))
+    shape, by_column, dtype = np.lib.format.read_array_header_1_0(stream)  # type: ignore[no-untyped-call]
+    if dtype != np.dtype("<f4") or by_column or shape != expected:
+        raise BundleError(f"the array '{name}' is {dtype} {shape}, not float32 {expected}", where=str(file))
+    data = stream.read()
+    if len(data) != 4 * int(np.prod(expected, dtype=np.int64)):
+        raise BundleError(f"the array '{name}' is cut off or too long", where=str(file))
+    array = np.frombuffer(data, dtype="<f4").reshape(expected)
+    if not np.isfinite(array).all() or (len(data) and np.abs(array).max() > _LARGEST_WEIGHT):
+        raise BundleError(
+            f"the array '{name}' holds a value that is not finite, or absurdly large", where=str(file)
+        )
+    return array

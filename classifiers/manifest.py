@@ -1,0 +1,104 @@
+"""The JSON files of a model bundle, as checked records: nothing unknown, nothing infinite, nothing out of bounds."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from typing import Annotated, Final, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, JsonValue
+
+PROTOCOL: Final = 1
+"""The version of the bundle's format; raised by any change that an older reader would misread."""
+
+_Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]{0,40}$")]
+_Digest = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+_Bounded = Annotated[float, Field(ge=-1e6, le=1e6)]
+
+
+class _Record(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
+
+
+class BlockEntry(_Record):
+    """A block of features; its terms are in ``vocabulary.<name>.json``, its idf in ``weights.npz``."""
+
+    name: _Name
+    kind: Literal["words", "chars"]
+    n_min: Annotated[int, Field(ge=1, le=10)]
+    n_max: Annotated[int, Field(ge=1, le=10)]
+    n_terms: Annotated[int, Field(ge=0, le=5_000_000)]
+
+
+class ViewEntry(_Record):
+    """A view; its weights and bias are in ``weights.npz``."""
+
+    name: _Name
+    scope: Literal["post", "sentence"]
+
+
+class ModelEntry(_Record):
+    """The shape of the scoring function.
+
+    ``tags`` are the predicted ones, in the order of the weights' columns.
+    """
+
+    blocks: Annotated[list[BlockEntry], Field(min_length=1, max_length=8)]
+    views: Annotated[list[ViewEntry], Field(min_length=1, max_length=8)]
+    tags: Annotated[list[str], Field(min_length=1, max_length=2000)]
+    sharpness: Annotated[float, Field(ge=0, le=1000)]
+
+
+class FileEntry(_Record):
+    """A file of the bundle: its SHA-256 and its size in bytes."""
+
+    sha256: _Digest
+    size: Annotated[int, Field(ge=0)]
+
+
+class Manifest(_Record):
+    """``manifest.json``: ``digest`` covers everything in it but ``created`` and itself."""
+
+    protocol: Literal[1]
+    created: str
+    digest: _Digest
+    versions: dict[str, str]
+    codebook_version: str
+    codebook_digest: str
+    dataset_digest: str
+    training: dict[str, JsonValue]
+    options: dict[str, JsonValue]
+    metrics: dict[str, JsonValue]
+    model: ModelEntry
+    files: dict[str, FileEntry]
+
+    def content_digest(self) -> str:
+        """Return the SHA-256 over the canonical JSON of everything but ``created`` and ``digest``."""
+        content = self.model_dump(mode="json", exclude={"created", "digest"})
+        return hashlib.sha256(
+            json.dumps(content, sort_keys=True, allow_nan=False).encode("utf-8")
+        ).hexdigest()
+
+    @property
+    def version(self) -> str:
+        """The model's version: the first 12 digits of the digest."""
+        return self.digest[:12]
+
+
+class RuleEntry(_Record):
+    """A tag's rule, see :class:`classifiers.thresholds.TagRule`."""
+
+    tag_id: str
+    prevalence: Annotated[float, Field(ge=0, le=1)]
+    support: Annotated[float, Field(ge=0)]
+    slope: Annotated[float, Field(gt=0, le=1e6)] | None
+    intercept: _Bounded | None
+    threshold: Annotated[float, Field(gt=0, lt=1)] | None
+    abstain_margin: Annotated[float, Field(ge=0, le=1)]
+    reason: str
+
+
+class Thresholds(_Record):
+    """``thresholds.json``."""
+
+    tags: list[RuleEntry]

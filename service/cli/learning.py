@@ -1,0 +1,275 @@
+"""Commands from labels to tags: agreement, train, evaluate, models, activate, tag."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import click
+
+from annotations.agreement import AgreementReport, agreement
+from annotations.codebook import Codebook
+from annotations.errors import LabelsError
+from annotations.labels import read_labels
+from annotations.ledger.studio import stored_annotations
+from annotations.readers import ReadOptions
+from annotations.records import Annotation
+from classifiers.bundle import write_bundle
+from classifiers.bundle_reading import read_manifest
+from classifiers.dataset import Dataset
+from classifiers.errors import ModelNotFoundError
+from classifiers.evaluation import evaluate
+from classifiers.manifest import Manifest
+from classifiers.registry import Registry
+from classifiers.scorer import Scorer
+from classifiers.tagging import tag_file
+from classifiers.training import TrainingOptions, train
+from classifiers.validation import cross_validate
+from service.cli import console
+from service.cli.data import channel_option, map_option
+from service.settings import Settings
+
+labels_option = click.option(
+    "--labels",
+    type=click.Path(path_type=Path),
+    help="A labels.jsonl file; without it the annotations pulled into the ledger.",
+)
+model_option = click.option(
+    "--model", type=click.Path(path_type=Path), help="A bundle; the active model by default."
+)
+
+
+def labels_in_use(settings: Settings, file: Path | None, codebook: Codebook) -> list[Annotation]:
+    """Read the labels of a file, or those of the ledger that were made on the posts' present texts.
+
+    Raises
+    ------
+    LabelsError
+        The file has errors, or nothing has been pulled yet.
+    """
+    known = [tag.id for tag in codebook.tags]
+    if file is not None:
+        return read_labels(file, known)
+    with console.ledger(settings) as ledger:
+        found = stored_annotations(ledger)
+    if not found:
+        raise LabelsError(
+            "there are no annotations in the ledger",
+            hint="Fetch them with `talkingpoints pull`, or name a file with --labels.",
+        )
+    return found
+
+
+def chosen_scorer(settings: Settings, bundle: Path | None) -> Scorer:
+    """Load the bundle named, or the workspace's active model."""
+    if bundle is not None:
+        return Scorer.load(bundle)
+    registry = Registry(settings.workspace.models_path)
+    return Scorer.load(registry.path(registry.active()))
+
+
+def active_manifest(settings: Settings) -> Manifest:
+    """Return what the active model says of itself."""
+    registry = Registry(settings.workspace.models_path)
+    return read_manifest(registry.path(registry.active()))
+
+
+def train_and_activate(settings: Settings, annotations: list[Annotation], options: TrainingOptions) -> str:
+    """Train on all annotations, store the bundle in the workspace, make it the active model, return its version."""
+    registry = Registry(settings.workspace.models_path)
+    with tempfile.TemporaryDirectory() as folder:
+        bundle = Path(folder) / "bundle"
+        fit(settings, annotations, options, bundle)
+        version = registry.add(bundle)
+    registry.activate(version)
+    return version
+
+
+def fit(settings: Settings, annotations: list[Annotation], options: TrainingOptions, out: Path) -> str:
+    """Train on all annotations, write the bundle to ``out`` and return its version."""
+    codebook = console.codebook(settings)
+    dataset = Dataset.from_annotations(annotations, codebook)
+    console.say(f"Training on {len(dataset):,} posts, {len(dataset.tag_ids)} tags ...")
+    with console.progress("Fitting", "tags") as progress:
+        trained = train(dataset, codebook, options, progress)
+    return write_bundle(trained, out)
+
+
+@click.command("agreement")
+@labels_option
+@console.json_option
+def agreement_command(labels: Path | None, as_json: bool) -> None:
+    """Measure how far annotators agree, tag by tag, with 95 % intervals over posts."""
+    settings = console.settings()
+    codebook = console.codebook(settings)
+    report = agreement(labels_in_use(settings, labels, codebook), codebook.tag_ids)
+    if as_json:
+        console.print_json(report.to_dict())
+    else:
+        print_agreement(report)
+
+
+def print_agreement(report: AgreementReport) -> None:
+    """Print agreement as a table."""
+    if not report.tags:
+        click.echo("No post has been read by two annotators, so agreement cannot be measured yet.")
+        return
+    rows = []
+    for tag, of in [*report.tags.items(), ("mean over tags", report.overall)]:
+        interval = f"{console.figure(of.alpha_low)} to {console.figure(of.alpha_high)}"
+        share = "-" if of.percent is None else f"{of.percent:.0%}"
+        rows.append(
+            [tag, str(of.n_positive), share, console.figure(of.alpha), interval, console.figure(of.ac1)]
+        )
+    console.print_table(["tag", "ticked", "percent", "alpha", "95 % interval", "AC1"], rows)
+    readers = ", ".join(f"{name} {count}" for name, count in report.annotators.items())
+    click.echo(f"{report.overall.n_posts} posts read by two or more; annotations: {readers}")
+
+
+@click.command("train")
+@labels_option
+@click.option(
+    "--out", type=click.Path(path_type=Path), help="Write the bundle there instead of activating it."
+)
+@click.option("--seed", type=int, default=0, show_default=True)
+@click.option("--jobs", type=int, default=1, show_default=True, help="Processes; the result is the same.")
+def train_command(labels: Path | None, out: Path | None, seed: int, jobs: int) -> None:
+    """Train a model on all labels; it becomes the active one, or is written to --out."""
+    settings = console.settings()
+    annotations = labels_in_use(settings, labels, console.codebook(settings))
+    options = TrainingOptions(seed=seed, n_jobs=jobs)
+    if out is not None:
+        version = fit(settings, annotations, options, out)
+        click.echo(f"Model {version} written to {out}")
+    else:
+        version = train_and_activate(settings, annotations, options)
+        click.echo(f"Model {version} is active")
+
+
+@click.command("evaluate")
+@model_option
+@labels_option
+@click.option("--seed", type=int, default=0, show_default=True, help="Of the folds, without --labels.")
+@console.json_option
+def evaluate_command(model: Path | None, labels: Path | None, seed: int, as_json: bool) -> None:
+    """Judge the model on the posts of --labels, which it must not have been trained on.
+
+    Without --labels the training itself is judged: cross-validated in five folds over the labels of the ledger,
+    near-duplicates kept together, beside the same training without evidence.
+    """
+    settings = console.settings()
+    if labels is None:
+        if model is not None:
+            raise click.UsageError("--model needs --labels: posts that this model was not trained on.")
+        figures = validate(settings, labels_in_use(settings, None, console.codebook(settings)), seed)
+    else:
+        scorer = chosen_scorer(settings, model)
+        annotations = labels_in_use(settings, labels, scorer.codebook)
+        with console.progress("Evaluating") as progress:
+            figures = evaluate(scorer, annotations, progress).to_dict()
+    if as_json:
+        console.print_json(figures)
+    else:
+        print_evaluation(figures)
+
+
+def validate(settings: Settings, annotations: list[Annotation], seed: int = 0) -> dict[str, Any]:
+    """Cross-validate training on these annotations and return the figures."""
+    codebook = console.codebook(settings)
+    dataset = Dataset.from_annotations(annotations, codebook)
+    with console.progress("Cross-validating", "models") as progress:
+        return cross_validate(dataset, codebook, TrainingOptions(seed=seed), progress).to_dict()
+
+
+_HEADLINE = {
+    "mean_average_precision": "mean average precision",
+    "micro_f1": "micro F1",
+    "macro_f1": "macro F1",
+    "brier": "Brier score",
+    "expected_calibration_error": "calibration error",
+    "coverage": "coverage (not abstained)",
+    "evidence_hit_rate": "evidence hit rate",
+}
+
+
+def print_evaluation(figures: dict[str, Any]) -> None:
+    """Print the figures of an evaluation as tables."""
+    tags = figures["tags"]
+    rows = []
+    for tag, of in tags.items():
+        threshold = "refused" if of["threshold"] is None else console.figure(of["threshold"])
+        shown = [console.figure(of[name]) for name in ("precision", "recall", "f1", "average_precision")]
+        rows.append([tag, str(of["n_positive"]), *shown, threshold])
+    console.print_table(["tag", "posts", "precision", "recall", "F1", "AP", "threshold"], rows)
+    baseline = figures.get("text_only")
+    click.echo("")
+    header = ["over all tags", "model"] + (["text alone"] if baseline else [])
+    lines = [
+        [title, console.figure(figures[name], 3)] + ([console.figure(baseline[name], 3)] if baseline else [])
+        for name, title in _HEADLINE.items()
+    ]
+    console.print_table(header, lines)
+    how = (
+        f"cross-validated in {figures['n_folds']} folds"
+        if "n_folds" in figures
+        else "on the posts of the file"
+    )
+    click.echo(f"{figures['n_posts']} posts, {len(tags)} tags that occur in them; {how}")
+
+
+@click.command("models")
+@console.json_option
+def models_command(as_json: bool) -> None:
+    """List the models of the workspace; * marks the active one."""
+    registry = Registry(console.settings().workspace.models_path)
+    try:
+        active = registry.active()
+    except ModelNotFoundError:
+        active = ""
+    versions = registry.versions()
+    if as_json:
+        console.print_json({"active": active or None, "versions": versions})
+    elif not versions:
+        click.echo("No models yet: talkingpoints train")
+    for version in () if as_json else versions:
+        click.echo(f"{'*' if version == active else ' '} {version}")
+
+
+@click.command("activate")
+@click.argument("version")
+def activate_command(version: str) -> None:
+    """Make VERSION the active model."""
+    Registry(console.settings().workspace.models_path).activate(version)
+    click.echo(f"Model {version} is active")
+
+
+@click.command("tag")
+@click.argument("source", metavar="IN", type=click.Path(path_type=Path))
+@click.argument("target", metavar="OUT", type=click.Path(path_type=Path))
+@model_option
+@channel_option
+@map_option
+def tag_command(
+    source: Path, target: Path, model: Path | None, channel: str | None, columns: dict[str, str]
+) -> None:
+    """Tag the posts of IN (any supported format) and write OUT (.parquet, .csv or .jsonl)."""
+    scorer = chosen_scorer(console.settings(), model)
+    with console.progress("Tagging") as progress:
+        report = tag_file(scorer, source, target, progress, ReadOptions(channel=channel, column_map=columns))
+    for position, reason in report.refusals:
+        console.say(f"refused: {source}, {position}: {reason}")
+    click.echo(
+        f"{report.n_tagged:,} posts tagged by model {report.model_version} to {target}; "
+        f"{report.n_skipped:,} without text skipped, {report.n_refused:,} refused"
+    )
+
+
+COMMANDS: tuple[click.Command, ...] = (
+    agreement_command,
+    train_command,
+    evaluate_command,
+    models_command,
+    activate_command,
+    tag_command,
+)
