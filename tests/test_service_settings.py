@@ -33,7 +33,7 @@ def test_defaults() -> None:
     """Without any variable the service is on 127.0.0.1:8000 with the folder `workspace`."""
     settings = load_settings()
     assert (settings.host, settings.port, settings.home) == ("127.0.0.1", 8000, Path("workspace"))
-    assert settings.workspace.ledger_url == "sqlite:///workspace/ledger.db"
+    assert settings.workspace.ledger_url == f"sqlite:///{Path.cwd() / 'workspace' / 'ledger.db'}"
     assert settings.codebook_path == default_codebook_path()
 
 

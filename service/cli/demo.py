@@ -117,7 +117,7 @@ def run(settings: Settings, once: bool) -> None:
         pulling = PullOptions(codebook=codebook, names=credentials.names())
         # What an interrupted run has submitted is not sent twice.
         pull(ledger, client, project, pulling)
-        sender = _Sender(running, settings.workspace.studio_path, codebook)
+        sender = Sender(running, settings.workspace.studio_path, codebook)
         click.echo(sender.submit(ledger, project, sample))
         _heading("5. Pull the annotations")
         studio.print_pull(pull(ledger, client, project, pulling))
@@ -142,7 +142,7 @@ def run(settings: Settings, once: bool) -> None:
 
 
 @dataclass(frozen=True, slots=True)
-class _Sender:
+class Sender:
     """Submits annotations to Label Studio as the people who made them."""
 
     running: RunningStudio
