@@ -32,6 +32,7 @@ from annotations.studio.push import push
 from benchmarks.local_studio import temporary_studio
 from classifiers.training import TrainingOptions
 from service.cli import demo, learning, studio
+from service.cli.serving import serving
 from service.ports import free_port
 from service.settings import load_settings
 
@@ -73,7 +74,7 @@ def main(arguments: Sequence[str]) -> None:
         print("model", learning.train_and_activate(settings, received, TrainingOptions()), "is active")
         ledger.close()
         if options.seeds:
-            with demo.serving(settings) as address:
+            with serving(settings) as address:
                 _tag(address, options.seeds)
 
 

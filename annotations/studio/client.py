@@ -7,6 +7,7 @@ object for every field, which costs three times what the server needs.
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
@@ -51,6 +52,8 @@ class StudioClient:
         What the ledger calls this server; the address, unless it is a local one whose port may change.
     transport
         Another way to send requests (tests).
+    sleep
+        How to wait before a request is repeated (tests).
     """
 
     def __init__(
@@ -60,10 +63,11 @@ class StudioClient:
         *,
         name: str | None = None,
         transport: httpx.BaseTransport | None = None,
+        sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         self.url = url.rstrip("/")
         self.name = name or self.url
-        self._http = patient_client(self.url, TokenAuth(token, self.url), transport)
+        self._http = patient_client(self.url, TokenAuth(token, self.url), transport, sleep)
         self._sdk_client: Any = None
 
     def close(self) -> None:

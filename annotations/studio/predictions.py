@@ -16,8 +16,9 @@ from annotations.ledger.studio_tasks import Key, ProjectRow, chunks, task_rows
 from annotations.progress import Progress, silent
 from annotations.studio.client import StudioClient, condition
 from annotations.studio.project import known_project
-from annotations.studio.push import BATCH_SIZE
 from annotations.studio.tasks import ModelAnswers, prediction_of
+
+_BATCH_SIZE = 5_000  # each call costs Label Studio seconds, however little is in it
 
 
 def push_predictions(
@@ -43,7 +44,7 @@ def push_predictions(
         _recover(ledger, client, project, version)
         shown = predictions_shown(ledger, project.key, version)
         n_stored = 0
-        for batch in chunks(_fresh(ledger, project, answers, shown), BATCH_SIZE):
+        for batch in chunks(_fresh(ledger, project, answers, shown), _BATCH_SIZE):
             _push_batch(ledger, client, project, (version, batch), lock)
             n_stored += len(batch)
             progress(n_stored, None)

@@ -9,7 +9,6 @@ import json
 import shutil
 import signal
 import threading
-import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -18,11 +17,10 @@ from typing import Any
 
 import click
 import httpx
-import uvicorn
 
 from annotations.agreement import agreement
 from annotations.codebook import Codebook
-from annotations.errors import FileError, StudioError, TalkingPointsError
+from annotations.errors import FileError, StudioError
 from annotations.files import atomic_text
 from annotations.importing import import_file
 from annotations.labels import read_labels, write_labels
@@ -40,9 +38,8 @@ from annotations.studio.tasks import result_of
 from classifiers.dataset import Dataset
 from classifiers.errors import ModelNotFoundError
 from classifiers.training import TrainingOptions
-from service.app import create_app, uvicorn_options
-from service.cli import console, learning, studio
-from service.logs import configure_logging
+from service.cli import console, learning, models, studio
+from service.cli.serving import serving
 from service.ports import free_port, require_port
 from service.settings import Settings, load_settings
 from service.studio_access import local_studio
@@ -184,32 +181,6 @@ def _by_annotator(annotations: Sequence[Annotation]) -> dict[str, list[Annotatio
 
 
 @contextmanager
-def serving(settings: Settings) -> Iterator[str]:
-    """Run the HTTP service in a thread and yield its address; requests in flight finish before it stops."""
-    configure_logging("warning")
-    server = _ThreadServer(uvicorn.Config(create_app(settings), **uvicorn_options(settings)))
-    thread = threading.Thread(target=server.run, name="http")
-    thread.start()
-    address = f"http://{settings.host}:{settings.port}"
-    try:
-        while not server.started:
-            if not thread.is_alive():
-                raise TalkingPointsError("the HTTP service did not start", where=address)
-            time.sleep(0.05)
-        yield address
-    finally:
-        server.should_exit = True
-        thread.join()
-
-
-class _ThreadServer(uvicorn.Server):
-    @contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        """Leave signals to the main thread."""
-        yield
-
-
-@contextmanager
 def stopping_on_signals() -> Iterator[None]:
     """Let a termination signal end the block as Ctrl-C does, so that what was started is stopped."""
 
@@ -248,7 +219,7 @@ def _print_addresses(api: str, project: str, credentials: Credentials) -> None:
 def _train(settings: Settings, labels: list[Annotation], codebook: Codebook) -> str:
     """Train, unless the active model was trained on just these labels and this codebook."""
     try:
-        manifest = learning.active_manifest(settings)
+        manifest = models.active_manifest(settings)
     except ModelNotFoundError:
         manifest = None
     digest = Dataset.from_annotations(labels, codebook).digest
@@ -272,3 +243,6 @@ def _validated(settings: Settings, labels: list[Annotation], version: str) -> di
 
 def _heading(title: str) -> None:
     click.echo(f"\n== {title}")
+
+
+COMMANDS: tuple[click.Command, ...] = (demo_command,)

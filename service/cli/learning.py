@@ -13,30 +13,21 @@ from annotations.codebook import Codebook
 from annotations.errors import LabelsError
 from annotations.labels import read_labels
 from annotations.ledger.studio import stored_annotations
-from annotations.readers import ReadOptions
 from annotations.records import Annotation
 from classifiers.bundle import write_bundle
-from classifiers.bundle_reading import read_manifest
 from classifiers.dataset import Dataset
-from classifiers.errors import ModelNotFoundError
 from classifiers.evaluation import evaluate
-from classifiers.manifest import Manifest
 from classifiers.registry import Registry
-from classifiers.scorer import Scorer
-from classifiers.tagging import tag_file
 from classifiers.training import TrainingOptions, train
 from classifiers.validation import cross_validate
 from service.cli import console
-from service.cli.data import channel_option, map_option
+from service.cli.models import chosen_scorer, model_option
 from service.settings import Settings
 
 labels_option = click.option(
     "--labels",
     type=click.Path(path_type=Path),
     help="A labels.jsonl file; without it the annotations pulled into the ledger.",
-)
-model_option = click.option(
-    "--model", type=click.Path(path_type=Path), help="A bundle; the active model by default."
 )
 
 
@@ -59,20 +50,6 @@ def labels_in_use(settings: Settings, file: Path | None, codebook: Codebook) -> 
             hint="Fetch them with `talkingpoints pull`, or name a file with --labels.",
         )
     return found
-
-
-def chosen_scorer(settings: Settings, bundle: Path | None) -> Scorer:
-    """Load the bundle named, or the workspace's active model."""
-    if bundle is not None:
-        return Scorer.load(bundle)
-    registry = Registry(settings.workspace.models_path)
-    return Scorer.load(registry.path(registry.active()))
-
-
-def active_manifest(settings: Settings) -> Manifest:
-    """Return what the active model says of itself."""
-    registry = Registry(settings.workspace.models_path)
-    return read_manifest(registry.path(registry.active()))
 
 
 def train_and_activate(settings: Settings, annotations: list[Annotation], options: TrainingOptions) -> str:
@@ -218,58 +195,4 @@ def print_evaluation(figures: dict[str, Any]) -> None:
     click.echo(f"{figures['n_posts']} posts, {len(tags)} tags that occur in them; {how}")
 
 
-@click.command("models")
-@console.json_option
-def models_command(as_json: bool) -> None:
-    """List the models of the workspace; * marks the active one."""
-    registry = Registry(console.settings().workspace.models_path)
-    try:
-        active = registry.active()
-    except ModelNotFoundError:
-        active = ""
-    versions = registry.versions()
-    if as_json:
-        console.print_json({"active": active or None, "versions": versions})
-    elif not versions:
-        click.echo("No models yet: talkingpoints train")
-    for version in () if as_json else versions:
-        click.echo(f"{'*' if version == active else ' '} {version}")
-
-
-@click.command("activate")
-@click.argument("version")
-def activate_command(version: str) -> None:
-    """Make VERSION the active model."""
-    Registry(console.settings().workspace.models_path).activate(version)
-    click.echo(f"Model {version} is active")
-
-
-@click.command("tag")
-@click.argument("source", metavar="IN", type=click.Path(path_type=Path))
-@click.argument("target", metavar="OUT", type=click.Path(path_type=Path))
-@model_option
-@channel_option
-@map_option
-def tag_command(
-    source: Path, target: Path, model: Path | None, channel: str | None, columns: dict[str, str]
-) -> None:
-    """Tag the posts of IN (any supported format) and write OUT (.parquet, .csv or .jsonl)."""
-    scorer = chosen_scorer(console.settings(), model)
-    with console.progress("Tagging") as progress:
-        report = tag_file(scorer, source, target, progress, ReadOptions(channel=channel, column_map=columns))
-    for position, reason in report.refusals:
-        console.say(f"refused: {source}, {position}: {reason}")
-    click.echo(
-        f"{report.n_tagged:,} posts tagged by model {report.model_version} to {target}; "
-        f"{report.n_skipped:,} without text skipped, {report.n_refused:,} refused"
-    )
-
-
-COMMANDS: tuple[click.Command, ...] = (
-    agreement_command,
-    train_command,
-    evaluate_command,
-    models_command,
-    activate_command,
-    tag_command,
-)
+COMMANDS: tuple[click.Command, ...] = (agreement_command, train_command, evaluate_command)

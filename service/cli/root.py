@@ -5,21 +5,48 @@ Exit codes: 0 done, 1 failed (a message says what, where and the way out), 2 wro
 
 from __future__ import annotations
 
+import importlib
 import os
 import sys
 
 import click
 
 from annotations.errors import TalkingPointsError
-from service.cli import data, learning, operation, studio
 from service.errors import SettingsError
+
+_MODULES = {
+    "codebook": "data",
+    "import": "data",
+    "posts": "data",
+    "studio": "studio",
+    "push": "studio",
+    "pull": "studio",
+    "agreement": "learning",
+    "train": "learning",
+    "evaluate": "learning",
+    "models": "models",
+    "activate": "models",
+    "tag": "tagging",
+    "status": "status",
+    "serve": "serving",
+    "settings": "status",
+    "report": "reporting",
+    "demo": "demo",
+}
+"""Which module of this package has a command, in the order of the work."""
 
 
 class _Commands(click.Group):
-    """Commands in the order of the work, as `talkingpoints --help` lists them."""
+    """Commands imported when they are wanted: a command starts without what only others need."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
-        return list(self.commands)
+        return list(_MODULES)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
+        if cmd_name not in _MODULES:
+            return None
+        commands: tuple[click.Command, ...] = importlib.import_module(f"service.cli.{_MODULES[cmd_name]}").COMMANDS
+        return next(command for command in commands if command.name == cmd_name)
 
 
 @click.group(
@@ -28,10 +55,6 @@ class _Commands(click.Group):
 @click.version_option(package_name="talking-points")
 def talkingpoints() -> None:
     """Tag claims and rhetoric in posts: import, annotate in Label Studio, train, evaluate, tag, serve."""
-
-
-for command in (*data.COMMANDS, *studio.COMMANDS, *learning.COMMANDS, *operation.COMMANDS):
-    talkingpoints.add_command(command)
 
 
 def main() -> None:

@@ -20,7 +20,7 @@ from annotations.studio.push import PushOptions, PushReport, push
 from annotations.studio.server import RunningStudio
 from classifiers.errors import ModelNotFoundError
 from service.cli import console
-from service.cli.learning import chosen_scorer
+from service.cli.models import chosen_scorer
 from service.settings import Settings
 from service.studio_access import local_studio, studio
 from service.suggesting import model_answers

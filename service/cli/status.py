@@ -1,27 +1,18 @@
-"""Commands to run and to look after: status, serve, settings, report, demo."""
+"""Commands that look and change nothing: status, settings."""
 
 from __future__ import annotations
 
 from dataclasses import asdict
-from pathlib import Path
 from typing import Any
 
 import click
-import uvicorn
 
-from annotations.agreement import agreement
-from annotations.files import atomic_text
-from annotations.labels import write_labels
 from annotations.ledger.posts import post_counts
 from annotations.ledger.studio import studio_counts
 from classifiers.errors import ModelNotFoundError
 from classifiers.registry import Registry
-from service.app import create_app, uvicorn_options
-from service.cli import console, demo
-from service.cli.learning import labels_in_use, validate
-from service.logs import configure_logging
-from service.ports import require_port
-from service.settings import Settings, load_settings, setting_rows
+from service.cli import console
+from service.settings import Settings, setting_rows
 from service.studio_access import local_studio
 
 
@@ -74,23 +65,6 @@ def status_command(as_json: bool) -> None:
         click.echo(f"{name:<16} {value}")
 
 
-@click.command("serve")
-@click.option("--host", help="Address to listen on; a loopback address.")
-@click.option("--port", type=click.IntRange(0, 65535), help="Port to listen on; 8000 by default.")
-def serve_command(host: str | None, port: int | None) -> None:
-    """Serve the HTTP API and its page until Ctrl-C. A model activated meanwhile is taken up."""
-    given = {name: value for name, value in (("host", host), ("port", port)) if value is not None}
-    settings = load_settings(**given)
-    options = uvicorn_options(settings)
-    if settings.port:
-        require_port(settings.host, settings.port)
-    configure_logging(settings.log_level)
-    console.say(
-        f"Serving on http://{settings.host}:{settings.port} (API description at /docs); Ctrl-C stops it"
-    )
-    uvicorn.run(create_app(settings), **options)
-
-
 @click.command("settings")
 @console.json_option
 def settings_command(as_json: bool) -> None:
@@ -104,30 +78,4 @@ def settings_command(as_json: bool) -> None:
         click.echo(click.wrap_text(row.description, 100, "    ", "    "))
 
 
-@click.command("report")
-@click.option("--out", type=click.Path(path_type=Path), help="A folder; the workspace's reports by default.")
-def report_command(out: Path | None) -> None:
-    """Write the project's labels and figures (status, agreement, evaluation) as files."""
-    settings = console.settings()
-    folder = out or settings.workspace.reports_path
-    codebook = console.codebook(settings)
-    annotations = labels_in_use(settings, None, codebook)
-    write_labels(folder / "labels.jsonl", annotations)
-    figures = {
-        "status": status(settings),
-        "agreement": agreement(annotations, codebook.tag_ids).to_dict(),
-        "evaluation": validate(settings, annotations),
-    }
-    for name, content in figures.items():
-        with atomic_text(folder / f"{name}.json") as stream:
-            stream.write(console.as_json(content) + "\n")
-    click.echo(f"labels.jsonl, {', '.join(f'{name}.json' for name in figures)} written to {folder}")
-
-
-COMMANDS: tuple[click.Command, ...] = (
-    status_command,
-    serve_command,
-    settings_command,
-    report_command,
-    demo.demo_command,
-)
+COMMANDS: tuple[click.Command, ...] = (status_command, settings_command)

@@ -1,0 +1,64 @@
+"""The command that serves the HTTP API, and the same service in a thread of another command."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import click
+import uvicorn
+
+from annotations.errors import TalkingPointsError
+from service.app import create_app, uvicorn_options
+from service.cli import console
+from service.logs import configure_logging
+from service.ports import require_port
+from service.settings import Settings, load_settings
+
+
+@click.command("serve")
+@click.option("--host", help="Address to listen on; a loopback address.")
+@click.option("--port", type=click.IntRange(0, 65535), help="Port to listen on; 8000 by default.")
+def serve_command(host: str | None, port: int | None) -> None:
+    """Serve the HTTP API and its page until Ctrl-C. A model activated meanwhile is taken up."""
+    given = {name: value for name, value in (("host", host), ("port", port)) if value is not None}
+    settings = load_settings(**given)
+    options = uvicorn_options(settings)
+    if settings.port:
+        require_port(settings.host, settings.port)
+    configure_logging(settings.log_level)
+    console.say(
+        f"Serving on http://{settings.host}:{settings.port} (API description at /docs); Ctrl-C stops it"
+    )
+    uvicorn.run(create_app(settings), **options)
+
+
+@contextmanager
+def serving(settings: Settings) -> Iterator[str]:
+    """Run the HTTP service in a thread and yield its address; requests in flight finish before it stops."""
+    configure_logging("warning")
+    server = _ThreadServer(uvicorn.Config(create_app(settings), **uvicorn_options(settings)))
+    thread = threading.Thread(target=server.run, name="http")
+    thread.start()
+    address = f"http://{settings.host}:{settings.port}"
+    try:
+        while not server.started:
+            if not thread.is_alive():
+                raise TalkingPointsError("the HTTP service did not start", where=address)
+            time.sleep(0.05)
+        yield address
+    finally:
+        server.should_exit = True
+        thread.join()
+
+
+class _ThreadServer(uvicorn.Server):
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Leave signals to the main thread."""
+        yield
+
+
+COMMANDS: tuple[click.Command, ...] = (serve_command,)
