@@ -24,7 +24,7 @@ endif
 SEED ?= 0
 
 .PHONY: help install demo test studio studio-down import push pull agreement train evaluate report serve tag \
-	status bench soak check lock clean
+	status bench check lock clean
 
 help: ## This list
 	@echo 'Talking Points. Targets:'

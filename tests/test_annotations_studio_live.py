@@ -12,6 +12,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -74,7 +75,15 @@ class Desk:
     def add(self, *posts: Post) -> None:
         """Import posts."""
         path = self.folder / "posts.jsonl"
-        rows = [{"channel": each.channel, "message_id": each.message_id, "text": each.text} for each in posts]
+        rows = [
+            {
+                "channel": each.channel,
+                "message_id": each.message_id,
+                "text": each.text,
+                "edited_at": each.edited_at and each.edited_at.isoformat(),
+            }
+            for each in posts
+        ]
         path.write_text("".join(json.dumps(row) + "\n" for row in rows))
         import_file(self.ledger, path)
 
@@ -330,7 +339,8 @@ def test_a_deleted_project_loses_nothing(desk: Desk) -> None:
     desk.push()
     desk.submit(_annotation(0, "A"), _annotation(1, "A"))
     desk.pull()
-    desk.studio.client("B").delete_project(desk.project.project_id)
+    with desk.studio.client("B") as client:
+        client.delete_project(desk.project.project_id)
     with pytest.raises(StudioError, match="with 2 annotations"):
         desk.pull()
     with pytest.raises(NotFoundError, match="has been deleted") as caught:
@@ -357,7 +367,7 @@ def test_labels_on_an_old_text_are_stale_and_its_unused_task_goes(desk: Desk) ->
     assert stored_annotations(desk.ledger) == []
     assert [each.post_id for each in stored_annotations(desk.ledger, stale=True)] == ["mfa/0"]
     assert studio_counts(desk.ledger).n_stale == 1
-    desk.add(_post(1))
+    desk.add(replace(_post(1), edited_at=datetime(2026, 2, 1, tzinfo=UTC)))
     assert (desk.push().pushed, set(desk.tasks_there().values())) == (1, {1})
 
 
@@ -367,7 +377,8 @@ def test_tasks_of_somebody_else_are_left_alone(desk: Desk) -> None:
     task_ids = desk.client.import_tasks(
         desk.project.project_id, [{"data": {"text": "Mine.", "meta_html": "", "other": 1}}]
     )
-    desk.studio.client("A").annotate(task_ids[0], {"result": []})
+    with desk.studio.client("A") as client:
+        client.annotate(task_ids[0], {"result": []})
     desk.submit(_annotation(0, "A"))
     report = desk.pull()
     assert (report.new, report.foreign_tasks, report.problems) == (1, 1, ())
@@ -428,7 +439,8 @@ def test_a_tag_taken_over_from_a_prediction_is_known_as_such(desk: Desk) -> None
     pages = desk.client.find_tasks(desk.project.project_id)
     parent = next(task["predictions"][0]["id"] for page in pages for task in page if task["id"] == task_id)
     body = {"result": result_of(_annotation(0, "A"), CODEBOOK), "parent_prediction": parent}
-    desk.studio.client("A").annotate(task_id, body)
+    with desk.studio.client("A") as client:
+        client.annotate(task_id, body)
     for full in (False, True):
         desk.pull(full=full)
         assert [each.origin for each in stored_annotations(desk.ledger)] == [

@@ -89,16 +89,32 @@ def live_counts(ledger: Ledger, project: str) -> tuple[int, int]:
         return int(connection.scalar(tasks) or 0), int(connection.scalar(annotations) or 0)
 
 
-def n_tasks_between(ledger: Ledger, project: str, after: str, until: str) -> int:
-    """Return how many live tasks last changed in ``(after, until]``, by Label Studio's clock."""
-    query = select(func.count()).where(
+def has_other_codebook(ledger: Ledger, project: str, digest: str) -> bool:
+    """Tell whether a live annotation was read by another codebook."""
+    query = (
+        select(studio_annotations.c.annotation_id)
+        .where(studio_annotations.c.project == project, studio_annotations.c.deleted_at.is_(None))
+        .where(studio_annotations.c.codebook != digest)
+        .limit(1)
+    )
+    with ledger.begin() as connection:
+        return connection.scalar(query) is not None
+
+
+def tasks_changed(
+    ledger: Ledger, project: str, after: str, until: str | None = None
+) -> tuple[int, str | None]:
+    """Return how many live tasks last changed in ``(after, until]`` by Label Studio's clock, and the latest."""
+    query = select(func.count(), func.max(studio_tasks.c.updated_at)).where(
         studio_tasks.c.project == project,
         studio_tasks.c.deleted_at.is_(None),
         studio_tasks.c.updated_at > after,
-        studio_tasks.c.updated_at <= until,
     )
+    if until is not None:
+        query = query.where(studio_tasks.c.updated_at <= until)
     with ledger.begin() as connection:
-        return int(connection.scalar(query) or 0)
+        count, newest = connection.execute(query).one()
+    return int(count), newest
 
 
 def write_page(ledger: Ledger, project: str, page: Page) -> set[Key]:

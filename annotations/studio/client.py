@@ -22,6 +22,7 @@ from annotations.studio.answers import (
     checked_ids,
     checked_list,
     checked_mapping,
+    parse_time,
     project_info,
     user_of,
 )
@@ -93,7 +94,7 @@ class StudioClient:
 
     def whoami(self) -> User:
         """Return the user whose token this is."""
-        return user_of(self._sdk(lambda sdk: sdk.users.whoami()), self.url)
+        return user_of(self._get("api/current-user/whoami"), self.url)
 
     def users(self) -> list[User]:
         """Return everybody who has an account."""
@@ -187,17 +188,16 @@ class StudioClient:
                 return
             last_id = max(ids)
 
-    def count_tasks(self, project_id: int, conditions: Sequence[Mapping[str, Any]]) -> int:
-        """Return how many tasks fulfil all conditions."""
-        params = {
-            "project": project_id,
-            "page": 1,
-            "page_size": 1,
-            "include": "id",
-            "query": _query(conditions),
-        }
-        total = checked_mapping(self._get("api/tasks/", params), self.url).get("total")
-        return total if isinstance(total, int) else -1
+    def count_tasks(
+        self, project_id: int, conditions: Sequence[Mapping[str, Any]]
+    ) -> tuple[int, datetime | None]:
+        """Return how many tasks fulfil all conditions, and when the latest of them changed."""
+        params = {"project": project_id, "page": 1, "page_size": 1, "include": "id,updated_at"}
+        query = {"query": _query(conditions, "-tasks:updated_at")}
+        answer = checked_mapping(self._get("api/tasks/", params | query), self.url)
+        total, tasks = answer.get("total"), checked_list(answer.get("tasks"), self.url)
+        newest = parse_time(checked_mapping(tasks[0], self.url).get("updated_at")) if tasks else None
+        return (total if isinstance(total, int) else -1), newest
 
     def delete_task(self, task_id: int) -> None:
         """Delete a task; one that is gone already is no error."""
@@ -281,7 +281,5 @@ def _sdk_client(url: str, http: httpx.Client) -> Any:
     )
 
 
-def _query(conditions: Iterable[Mapping[str, Any]]) -> str:
-    return json.dumps(
-        {"filters": {"conjunction": "and", "items": list(conditions)}, "ordering": ["tasks:id"]}
-    )
+def _query(conditions: Iterable[Mapping[str, Any]], ordering: str = "tasks:id") -> str:
+    return json.dumps({"filters": {"conjunction": "and", "items": list(conditions)}, "ordering": [ordering]})

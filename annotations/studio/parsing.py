@@ -57,9 +57,9 @@ def parse_annotation(
         is that of the text in the task: if somebody changed it there, it is no revision of ours.
     """
     data = task.get("data")
-    text = data.get("text") if isinstance(data, Mapping) else None
-    post_id = data.get("post_id") if isinstance(data, Mapping) else None
-    if not isinstance(data, Mapping) or not is_text(text) or not is_text(post_id):
+    text = data.get("text") if isinstance(data, dict) else None
+    post_id = data.get("post_id") if isinstance(data, dict) else None
+    if not isinstance(data, dict) or not is_text(text) or not is_text(post_id):
         return ParsedAnnotation(None, ("the task has no text or no post_id that we put there",))
     skipped = received.get("was_cancelled") is True
     answers = _Answers()
@@ -94,8 +94,8 @@ def _collect(result: object, text: str, answers: _Answers) -> None:
         answers.problems.append("the result is no list")
         return
     for item in result:
-        value = item.get("value") if isinstance(item, Mapping) else None
-        if not isinstance(item, Mapping) or not isinstance(value, Mapping):
+        value = item.get("value") if isinstance(item, dict) else None
+        if not isinstance(item, dict) or not isinstance(value, dict):
             answers.problems.append("a part of the result has no value")
             continue
         kind = _KINDS.get(str(item.get("from_name")))
@@ -182,21 +182,21 @@ def _suggested_titles(task: Mapping[str, Any], received: Mapping[str, Any]) -> I
     # Our own record of what a result came from, where the prediction itself is gone.
     result = received.get("result")
     own = (
-        [item for item in result if isinstance(item, Mapping) and item.get("origin") == "prediction"]
+        [item for item in result if isinstance(item, dict) and item.get("origin") == "prediction"]
         if isinstance(result, list)
         else []
     )
     yield from _choices(own)
     for prediction in candidates:
-        if isinstance(prediction, Mapping) and parent is not None and prediction.get("id") == parent:
+        if isinstance(prediction, dict) and parent is not None and prediction.get("id") == parent:
             yield from _choices(prediction.get("result"))
             return
 
 
 def _choices(result: object) -> Iterator[str]:
     for item in result if isinstance(result, list) else []:
-        value = item.get("value") if isinstance(item, Mapping) and item.get("from_name") == "tags" else None
-        choices = value.get("choices") if isinstance(value, Mapping) else None
+        value = item.get("value") if isinstance(item, dict) and item.get("from_name") == "tags" else None
+        choices = value.get("choices") if isinstance(value, dict) else None
         yield from (
             choice for choice in (choices if isinstance(choices, list) else []) if isinstance(choice, str)
         )
@@ -220,6 +220,8 @@ def is_text(value: object) -> TypeGuard[str]:
     """Tell whether a value is a string that UTF-8 can write (JSON may hold half a surrogate pair)."""
     if not isinstance(value, str):
         return False
+    if value.isascii():
+        return True
     try:
         value.encode("utf-8")
     except UnicodeEncodeError:

@@ -13,8 +13,9 @@ from annotations.ledger.studio_annotations import (
     PullEnd,
     bury_everything,
     finish_pull,
+    has_other_codebook,
     live_counts,
-    n_tasks_between,
+    tasks_changed,
 )
 from annotations.ledger.studio_lock import studio_lock
 from annotations.ledger.studio_tasks import ProjectRow, chunks, project_row
@@ -28,9 +29,9 @@ MAX_VANISHED = 0.1
 """The share of the annotations that may vanish at once without a word from the user."""
 
 _MIN_VANISHED = 3
-_PAGE = 500
-# What Label Studio writes while it is read may bear a time from just before. Tasks of the last second are
-# listed again; of the minutes before that only their number is compared.
+_PAGE = 2_000
+# What Label Studio writes while it is read may bear a time from just before. So tasks of the last second are
+# listed again; of the minutes before that only number and latest time are compared.
 _OVERLAP = timedelta(seconds=1)
 _LATE = timedelta(minutes=2)
 
@@ -100,10 +101,10 @@ def pull(
     with studio_lock(ledger, f"{project.key}#pull"):
         project = project_row(ledger, project.key) or project
         try:
-            known_project(client, project)
+            info = known_project(client, project)
         except NotFoundError as error:
             return _project_gone(ledger, project, options, error)
-        return _Pull(ledger, client, project, options, progress).run()
+        return _Pull(ledger, client, project, info, options, progress).run()
 
 
 def _project_gone(
@@ -127,18 +128,23 @@ class _Pull:
     ledger: Ledger
     client: StudioClient
     project: ProjectRow
+    info: ProjectInfo  # at the begin
     options: PullOptions
     progress: Progress
 
     def run(self) -> PullReport:
         begun = self.client.server_time()
+        since = self._since()
+        if since is not None and self._is_unchanged(since):
+            finish_pull(self.ledger, self.project.key, PullEnd(timestamp(begun), (), (), {}, None))
+            return PullReport(foreign_tasks=self.project.foreign_tasks)
         receiver = Receiver(self.ledger, self.client, self.project, self.options.codebook)
         receiver.learn_names(self.options.names)
-        is_full = self.options.full or self.project.pulled_until is None or receiver.is_outdated
-        if self.project.pulled_until is not None and not is_full:
-            found = self._changed(receiver, datetime.fromisoformat(self.project.pulled_until))
-            is_full = not self._agrees(found)
-        if is_full:
+        found = None if since is None else self._changed(receiver, since)
+        is_full = found is None or not self._agrees(
+            self.client.project(self.project.project_id), found.vanished
+        )
+        if found is None or is_full:
             found = self._everything(receiver)
         vanished = [number for number in found.vanished if receiver.is_live(number)]
         self._guard(receiver, vanished)
@@ -156,14 +162,33 @@ class _Pull:
             problems=tuple(tally.problems),
         )
 
+    def _since(self) -> datetime | None:
+        """Return up to when the ledger is known to be right; None where everything must be compared."""
+        until = self.project.pulled_until
+        if until is None or self.options.full:
+            return None
+        if has_other_codebook(self.ledger, self.project.key, self.options.codebook.digest):
+            return None
+        return datetime.fromisoformat(until)
+
+    def _is_unchanged(self, since: datetime) -> bool:
+        """Tell, from counts alone, that nothing has happened since; False where that is not certain."""
+        edge = since - _OVERLAP
+        late = edge - _LATE
+        here = [condition("updated_at", "greater", late)]
+        n_there, newest_there = self.client.count_tasks(self.project.project_id, here)
+        n_known, newest_known = tasks_changed(self.ledger, self.project.key, timestamp(late))
+        is_settled = newest_known is None or newest_known <= timestamp(edge)
+        newest = timestamp(newest_there) if newest_there else None
+        return is_settled and (n_there, newest) == (n_known, newest_known) and self._agrees(self.info, ())
+
     def _everything(self, receiver: Receiver) -> _Found:
         receiver.begin_full()
-        total = self.client.project(self.project.project_id).n_tasks
         done = 0
         for tasks in chunks(self.client.snapshot(self.project.project_id), _PAGE):
             receiver.receive(tasks)
             done += len(tasks)
-            self.progress(done, max(total, done))
+            self.progress(done, max(self.info.n_tasks, done))
         return _Found(
             vanished=receiver.live_ids - receiver.seen,
             deleted_tasks=receiver.live_task_ids - receiver.seen_tasks,
@@ -178,8 +203,11 @@ class _Pull:
             condition("updated_at", "greater", late),
             condition("updated_at", "less_or_equal", edge),
         ]
-        n_there = self.client.count_tasks(self.project.project_id, here)
-        if n_there != n_tasks_between(self.ledger, self.project.key, timestamp(late), timestamp(edge)):
+        n_there, _newest = self.client.count_tasks(self.project.project_id, here)
+        n_known, _newest_known = tasks_changed(
+            self.ledger, self.project.key, timestamp(late), timestamp(edge)
+        )
+        if n_there != n_known:
             wanted |= receiver.changed(self._listed(late))
         done = 0
         for chunk in chunks(sorted(wanted)):
@@ -194,13 +222,12 @@ class _Pull:
         pages = self.client.find_tasks(self.project.project_id, here, include="times")
         return {task["id"]: str(task.get("updated_at")) for page in pages for task in page}
 
-    def _agrees(self, found: _Found) -> bool:
+    def _agrees(self, info: ProjectInfo, vanished: Collection[int]) -> bool:
         """Tell whether both sides count the same; where not, something was deleted out of sight."""
-        info: ProjectInfo = self.client.project(self.project.project_id)
         n_tasks, n_annotations = live_counts(self.ledger, self.project.key)
         return (info.n_tasks, info.n_annotations) == (
             n_tasks + self.project.foreign_tasks,
-            n_annotations - len(found.vanished) + self.project.foreign_annotations,
+            n_annotations - len(vanished) + self.project.foreign_annotations,
         )
 
     def _guard(self, receiver: Receiver, vanished: Collection[int]) -> None:

@@ -84,11 +84,6 @@ class Receiver:
         for number in self.live_ids:
             self._by_task.setdefault(self._known[number].task_id, set()).add(number)
 
-    @property
-    def is_outdated(self) -> bool:
-        """Tell whether the ledger has live annotations that were read by another codebook."""
-        return any(self._known[number].codebook != self._codebook.digest for number in self.live_ids)
-
     def learn_names(self, chosen: Mapping[str, str]) -> None:
         """Take over the names in files that were chosen for accounts, by address."""
         self._chosen_names = {address.lower(): name for address, name in chosen.items()}
@@ -160,8 +155,8 @@ class Receiver:
         self._note(task_id, None, key[0], f"task {other} shows the same post and text")
 
     def _receive(self, task: Mapping[str, Any], received: object, draft: _PageDraft) -> int | None:
-        number = received.get("id") if isinstance(received, Mapping) else None
-        if not is_number(number) or not isinstance(received, Mapping):
+        number = received.get("id") if isinstance(received, dict) else None
+        if not is_number(number) or not isinstance(received, dict):
             self._note(task["id"], None, task["data"]["post_id"], "an annotation has no number; left out")
             return None
         is_first = number not in self.seen
@@ -241,7 +236,7 @@ class Receiver:
 
 def _key(task: Mapping[str, Any]) -> Key | None:
     data = task.get("data")
-    if not isinstance(data, Mapping) or not is_text(data.get("text")) or not is_text(data.get("post_id")):
+    if not isinstance(data, dict) or not is_text(data.get("text")) or not is_text(data.get("post_id")):
         return None
     revision = data.get("revision")
     return data["post_id"], revision if is_text(revision) else text_digest(data["text"])
@@ -249,7 +244,7 @@ def _key(task: Mapping[str, Any]) -> Key | None:
 
 def _user_id(received: Mapping[str, Any]) -> int | None:
     user = received.get("completed_by")
-    user_id = user.get("id") if isinstance(user, Mapping) else user
+    user_id = user.get("id") if isinstance(user, dict) else user
     return user_id if is_number(user_id) else None
 
 
