@@ -66,15 +66,15 @@ def _encoding(head: bytes, path: Path) -> str | None:
     for mark, encoding in _BYTE_ORDER_MARKS:
         if head.startswith(mark):
             return encoding
-    controls = sum(byte < 32 and byte not in b"\t\n\r\x0b\x0c\x1b" for byte in head)
-    if controls > len(head) // 10:
+    if head.count(0) > len(head) // 10:
         return None
     text = _without_cut_character(head).decode("utf-8", "surrogateescape")
     bad = sum("\udc80" <= character <= "\udcff" for character in text)
     if bad == 0:
         return "utf-8"
+    controls = sum(byte < 32 and byte not in b"\t\n\r\x0b\x0c\x1b" for byte in head)
     good = sum(character > "\x7f" for character in text) - bad
-    if bad <= good:  # UTF-8 with damage: the rows that hold it are refused, not the file
+    if bad <= good and controls <= len(head) // 10:  # damaged UTF-8: rows are refused, not the file
         return "utf-8"
     if controls > len(head) // 50:
         return None
