@@ -104,7 +104,7 @@ endef
 
 $(VENV)/.base: requirements/base.txt pyproject.toml
 	$(call make_venv,$(VENV))
-	@echo 'Setting up .venv (about 500 MB, a minute or two) ...'
+	@echo 'Setting up .venv (about 900 MB, a minute or two) ...'
 	@$(VENV)/bin/python $(PIP) --require-hashes -r requirements/base.txt
 	@$(VENV)/bin/python $(PIP) --no-deps --no-build-isolation --editable .
 	@touch $@

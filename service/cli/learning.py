@@ -41,7 +41,12 @@ def labels_in_use(settings: Settings, file: Path | None, codebook: Codebook) -> 
     """
     known = [tag.id for tag in codebook.tags]
     if file is not None:
-        return read_labels(file, known)
+        try:
+            return read_labels(file, known)
+        except LabelsError as error:
+            where_tags_are = f"The codebook in use is {settings.codebook_path}; TALKINGPOINTS_CODEBOOK names another."
+            hint = "\n  ".join(filter(None, (error.hint, where_tags_are)))
+            raise LabelsError(error.problem, where=error.where, hint=hint) from error
     with console.ledger(settings) as ledger:
         found = stored_annotations(ledger)
     if not found:
