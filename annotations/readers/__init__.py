@@ -26,7 +26,10 @@ from annotations.readers.columns import parse_column_map
 from annotations.readers.detect import sample
 from annotations.readers.dump import DUMP
 from annotations.readers.table import CSV, JSONL, PARQUET
+from annotations.readers.telegram_api import TELEGRAM_LINES, TELEGRAM_LIST
 from annotations.readers.telegram_desktop import TELEGRAM_DESKTOP
+from annotations.readers.telegram_html import TELEGRAM_HTML
+from annotations.readers.telegram_web import TELEGRAM_WEB
 
 __all__ = [
     "FORMATS",
@@ -45,7 +48,17 @@ __all__ = [
     "read_posts",
 ]
 
-FORMATS: tuple[Format, ...] = (PARQUET, TELEGRAM_DESKTOP, JSONL, CSV, DUMP)
+FORMATS: tuple[Format, ...] = (
+    PARQUET,
+    TELEGRAM_DESKTOP,
+    TELEGRAM_HTML,
+    TELEGRAM_WEB,
+    TELEGRAM_LIST,
+    TELEGRAM_LINES,
+    JSONL,
+    CSV,
+    DUMP,
+)
 """The formats, asked in this order: those that leave no doubt come first."""
 
 

@@ -46,6 +46,17 @@ POST_COLUMNS = (
 OTHER_NAMES = {"urls": "links", "has_photo": "has_photo"}
 """Columns of scraped tables that are read as well."""
 
+FOURCAT_NAMES = {
+    "id": "message_id",
+    "body": "text",
+    "chat": "channel",
+    "unix_timestamp": "date",
+    "unix_timestamp_edited": "edited_at",
+    "author_forwarded_from_name": "forwarded_from",
+    "attachment_type": "media",
+}
+"""Columns of 4CAT's CSV of Telegram posts (github.com/digitalmethodsinitiative/4cat, datasources/telegram)."""
+
 READ_COLUMNS = (*POST_COLUMNS[:-1], "has_photo")
 
 UTC_NOTE = "a date without a time zone was read as UTC"
@@ -62,9 +73,10 @@ def our_columns(theirs: Iterable[str], options: ReadOptions, path: Path) -> dict
     """
     names = list(theirs)
     found: dict[str, str] = {}
+    is_4cat = {"thread_id", "body", "timestamp"} <= set(names)
     for name in names:
         plain = name.strip().casefold()
-        ours = OTHER_NAMES.get(plain, plain)
+        ours = (FOURCAT_NAMES if is_4cat else OTHER_NAMES).get(plain, plain)
         if ours in READ_COLUMNS and ours not in options.column_map:
             if ours in found and found[ours].strip().casefold() == plain:
                 raise FileError(
@@ -174,15 +186,18 @@ class RowReader:
             title = title or (prefix if slash else None)
             if message_id is None and rest != text_digest(text):
                 message_id = identifier("post_id", rest)
-        return self._channel(title or ""), message_id
+        channel = self._channel(title or "", word(row.get("channel_number")))
+        if title and message_id and message_id.startswith(f"{title}-"):  # as 4CAT writes ids
+            message_id = message_id.removeprefix(f"{title}-") or None
+        return channel, message_id
 
-    def _channel(self, title: str) -> str:
-        known = self._channels.get(title)
+    def _channel(self, title: str, number: str | None) -> str:
+        known = self._channels.get(title or number or "")
         if known is None:
             if self._channels and self.options.channel is not None:
                 raise CellError("names a second channel, and --channel can stand for one only")
-            known = self.options.channel_of(ChannelNames(title or None, None, self.stem))
-            self._channels[title] = known
+            known = self.options.channel_of(ChannelNames(title or None, number, self.stem))
+            self._channels[title or number or ""] = known
         return known
 
     def _date(self, row: Mapping[str, Any], name: str, notes: list[str]) -> Any:
