@@ -24,7 +24,7 @@ from annotations.errors import StudioError
 from annotations.importing import import_file
 from annotations.ledger.store import Ledger, open_ledger
 from annotations.ledger.studio import stored_annotations, studio_counts
-from annotations.ledger.studio_tasks import ProjectRow, task_rows
+from annotations.ledger.studio_tasks import ProjectRow, save_project, task_rows
 from annotations.records import Annotation, Post, Span, text_digest
 from annotations.studio.client import NotFoundError, StudioClient
 from annotations.studio.predictions import push_predictions
@@ -477,3 +477,20 @@ def test_the_project_follows_the_codebook(desk: Desk) -> None:
     smaller: Codebook = parse_codebook(CODEBOOK_YAML.replace("Role of the UN", "The UN"))
     with pytest.raises(StudioError, match="Role of the UN"):
         ensure_project(desk.ledger, desk.client, smaller)
+
+
+def test_a_new_ledger_takes_over_the_tasks_of_a_lost_one(desk: Desk) -> None:
+    """Tasks name their post and revision: after a pull, nothing is pushed twice."""
+    desk.push()
+    desk.submit(_annotation(0, "A"))
+    other = open_ledger(f"sqlite:///{desk.folder / 'other.db'}")
+    save_project(other, desk.project)
+    desk.ledger.close()
+    desk.ledger = other
+    desk.add(*(_post(number) for number in range(10)))
+    assert desk.pull().new == 1
+    desk.add(*(_post(number) for number in range(12)))
+    assert desk.push().pushed == 2
+    desk.pull(full=True)
+    assert studio_counts(desk.ledger).n_tasks == 12
+    assert desk.client.project(desk.project.project_id).n_tasks == 14

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from annotations.codebook import Codebook, parse_codebook
 from annotations.errors import StudioError
 from annotations.records import Annotation, Post, Span, text_digest
-from annotations.studio.parsing import parse_annotation
+from annotations.studio.parsing import AnnotationReader
 from annotations.studio.tasks import Suggestion, meta_html, prediction_of, result_of, task_data
 
 CODEBOOK = parse_codebook(
@@ -28,6 +28,7 @@ families:
       - {id: old-un, title: UN (old), definition: As before., replaced_by: un-role}
 """
 )
+READER = AnnotationReader(CODEBOOK)
 TEXT = "The 🇷🇺 multipolar wórld and the UN, 👨‍👩‍👧 ООН."
 
 
@@ -52,7 +53,7 @@ def _label(start: object, end: object, quote: object, *titles: object) -> dict[s
 
 
 def _parsed(*result: object, **received: Any) -> tuple[Annotation, tuple[str, ...]]:
-    parsed = parse_annotation(_task(), {"id": 1, "result": list(result), **received}, "A", CODEBOOK)
+    parsed = READER.read(_task(), {"id": 1, "result": list(result), **received}, "A")
     assert parsed.annotation is not None
     return parsed.annotation, parsed.problems
 
@@ -84,7 +85,7 @@ def _annotations(draw: st.DrawFn, codebook: Codebook = CODEBOOK) -> Annotation:
 def test_an_annotation_survives_the_way_there_and_back(annotation: Annotation) -> None:
     """Whatever characters the text has, tags, spans, flags and comment come back as they went."""
     received = {"id": 5, "result": result_of(annotation, CODEBOOK)}
-    parsed = parse_annotation(_task(annotation.text), received, "A", CODEBOOK)
+    parsed = READER.read(_task(annotation.text), received, "A")
     assert parsed.annotation == annotation
     assert parsed.problems == ()
 
@@ -104,7 +105,7 @@ def test_an_annotation_survives_the_way_there_and_back(annotation: Annotation) -
 def test_a_result_of_any_shape_is_read_without_an_error(result: object) -> None:
     """What Label Studio sends is judged, never trusted."""
     for shape in (result, [result], [{"from_name": "evidence", "type": "labels", "value": result}]):
-        parsed = parse_annotation(_task(), {"id": 1, "result": shape}, "A", CODEBOOK)
+        parsed = READER.read(_task(), {"id": 1, "result": shape}, "A")
         assert parsed.annotation is not None
 
 
@@ -191,7 +192,7 @@ def test_origin_is_found_by_comparing_with_the_prediction_shown() -> None:
         "result": [_choices("tags", "Role of the UN", "Multipolar world")],
         "parent_prediction": 9,
     }
-    annotation = parse_annotation(task, received, "A", CODEBOOK).annotation
+    annotation = READER.read(task, received, "A").annotation
     assert annotation is not None
     assert annotation.origin == {"multipolarity": "manual", "un-role": "prediction"}
 
@@ -199,7 +200,7 @@ def test_origin_is_found_by_comparing_with_the_prediction_shown() -> None:
 def test_a_text_changed_in_label_studio_is_another_revision() -> None:
     """Any annotator can change a task's text there; labels made on it are not labels of the post."""
     task = _task(text="Other words.", revision=text_digest(TEXT))
-    parsed = parse_annotation(task, {"id": 1, "result": [_choices("tags", "None of these")]}, "A", CODEBOOK)
+    parsed = READER.read(task, {"id": 1, "result": [_choices("tags", "None of these")]}, "A")
     assert parsed.annotation is not None
     assert parsed.annotation.revision == text_digest("Other words.")
     assert parsed.problems == ("the text of the task was changed in Label Studio",)
@@ -210,7 +211,7 @@ def test_a_text_changed_in_label_studio_is_another_revision() -> None:
 )
 def test_a_task_that_is_none_of_ours_gives_no_annotation(task: dict[str, Any]) -> None:
     """Somebody else's task is reported, not guessed at."""
-    parsed = parse_annotation(task, {"id": 1, "result": []}, "A", CODEBOOK)
+    parsed = READER.read(task, {"id": 1, "result": []}, "A")
     assert parsed.annotation is None
     assert len(parsed.problems) == 1
 

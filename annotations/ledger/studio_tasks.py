@@ -8,8 +8,10 @@ from itertools import islice
 from typing import TypeVar
 
 from sqlalchemy import (
+    ColumnElement,
     Connection,
     RowMapping,
+    Table,
     Update,
     and_,
     bindparam,
@@ -195,28 +197,30 @@ def forget(ledger: Ledger, project: str, keys: Collection[Key]) -> None:
 
 
 def adopt(connection: Connection, project: str, numbers: Mapping[Key, int]) -> set[Key]:
-    """Add rows for tasks of ours that the ledger has no row for, where it has the post; return which."""
-    adopted: set[Key] = set()
-    for chunk in chunks(numbers, _CHUNK // 2):
-        wanted = [and_(revisions.c.post_id == post, revisions.c.revision == rev) for post, rev in chunk]
-        found = connection.execute(select(revisions.c.post_id, revisions.c.revision).where(or_(*wanted)))
-        adopted |= {(row.post_id, row.revision) for row in found}
-    if adopted:
-        moment = now()
-        connection.execute(
-            insert(studio_tasks),
-            [
-                {
-                    "project": project,
-                    "post_id": key[0],
-                    "revision": key[1],
-                    "task_id": numbers[key],
-                    "pushed_at": moment,
-                }
-                for key in sorted(adopted)
-            ],
-        )
-    return adopted
+    """Add rows for tasks of ours that the caller found none for, where the ledger has the post; return which."""
+    known = _present(connection, revisions, numbers)
+    # A push may have made the row since the caller looked.
+    rows = _present(connection, studio_tasks, known, studio_tasks.c.project == project)
+    moment = now()
+    fresh = [
+        {"project": project, "post_id": post, "revision": rev, "task_id": numbers[post, rev]}
+        for post, rev in sorted(known - rows)
+    ]
+    if fresh:
+        connection.execute(insert(studio_tasks).values(pushed_at=moment), fresh)
+    set_numbers(connection, project, {key: numbers[key] for key in rows})
+    return known
+
+
+def _present(
+    connection: Connection, table: Table, keys: Collection[Key], *where: ColumnElement[bool]
+) -> set[Key]:
+    found: set[Key] = set()
+    for chunk in chunks(keys, _CHUNK // 2):
+        wanted = [and_(table.c.post_id == post, table.c.revision == rev) for post, rev in chunk]
+        rows = connection.execute(select(table.c.post_id, table.c.revision).where(or_(*wanted), *where))
+        found |= {(row.post_id, row.revision) for row in rows}
+    return found
 
 
 def _where_key(project: str) -> Update:

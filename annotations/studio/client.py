@@ -70,6 +70,7 @@ class StudioClient:
         self.name = name or self.url
         self._http = patient_client(self.url, TokenAuth(token, self.url), transport, sleep)
         self._sdk_client: Any = None
+        self._date = ""
 
     def close(self) -> None:
         """Close the connections."""
@@ -81,12 +82,11 @@ class StudioClient:
     def __exit__(self, *_exception: object) -> None:
         self.close()
 
-    def server_time(self) -> datetime:
-        """Return the time by Label Studio's clock, to the second (ours, where it does not say)."""
-        with explained(self.url):
-            response = self._http.get("health").raise_for_status()
+    @property
+    def answered_at(self) -> datetime:
+        """The time of the last answer by Label Studio's clock, to the second (ours, where it does not say)."""
         try:
-            return parsedate_to_datetime(response.headers.get("Date", "")).astimezone(UTC)
+            return parsedate_to_datetime(self._date).astimezone(UTC)
         except ValueError:
             return datetime.now(UTC)
 
@@ -238,7 +238,9 @@ class StudioClient:
 
     def _get(self, path: str, params: Mapping[str, Any] | None = None) -> object:
         with explained(self.url):
-            return self._http.get(path, params=params).raise_for_status().json()
+            response = self._http.get(path, params=params).raise_for_status()
+            self._date = response.headers.get("Date", "")
+            return response.json()
 
     def _post(self, path: str, body: object, timeout: httpx.Timeout | None = None) -> object:
         content = json.dumps(body, ensure_ascii=False).encode("utf-8")

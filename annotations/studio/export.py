@@ -5,6 +5,7 @@ from __future__ import annotations
 import tempfile
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import IO, Any
 
 import httpx
@@ -31,15 +32,20 @@ def snapshot_tasks(http: httpx.Client, url: str, project_id: int) -> Iterator[di
         answer = http.post(exports, json={"title": "Talking Points pull"}, timeout=_TIMEOUT)
         export = checked_mapping(answer.raise_for_status().json(), url)
     path = f"{exports}{export.get('id')}"
-    try:
-        _await(http, url, path, export)
-        with tempfile.TemporaryFile() as file:
+    with ThreadPoolExecutor(1) as pool, tempfile.TemporaryFile() as file:
+        try:
+            _await(http, url, path, export)
             _download(http, url, f"{path}/download?exportType=JSON", file)
-            file.seek(0)
-            yield from _items(file, url)
-    finally:
-        with explained(url):
-            http.delete(path)
+        finally:
+            removal = pool.submit(_remove, http, url, path)
+        file.seek(0)
+        yield from _items(file, url)
+        removal.result()
+
+
+def _remove(http: httpx.Client, url: str, path: str) -> None:
+    with explained(url):
+        http.delete(path)
 
 
 def _await(http: httpx.Client, url: str, path: str, export: dict[str, Any]) -> None:

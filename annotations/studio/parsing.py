@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, TypeGuard
@@ -36,57 +36,64 @@ class _Answers:
     problems: list[str] = field(default_factory=list)
 
 
-def parse_annotation(
-    task: Mapping[str, Any], received: Mapping[str, Any], annotator: str, codebook: Codebook
-) -> ParsedAnnotation:
-    """Read one annotation of a task as Label Studio sent it.
+class AnnotationReader:
+    """Reads annotations by a codebook."""
 
-    Parameters
-    ----------
-    task
-        The task, with ``data`` and, where known, ``predictions``.
-    received
-        The annotation. Drafts are not annotations: do not pass them.
-    annotator
-        The name that stands for its author in files.
+    def __init__(self, codebook: Codebook) -> None:
+        self.digest = codebook.digest
+        self.tag_ids = codebook.tag_ids
+        # By title: the tag that it means today, itself or the one that has replaced it.
+        self.active = {title: codebook.successor(tag.id).id for title, tag in tag_by_title(codebook).items()}
 
-    Returns
-    -------
-    ParsedAnnotation
-        The annotation, and a sentence for everything that was left out or contradicts itself. The revision
-        is that of the text in the task: if somebody changed it there, it is no revision of ours.
-    """
-    data = task.get("data")
-    text = data.get("text") if isinstance(data, dict) else None
-    post_id = data.get("post_id") if isinstance(data, dict) else None
-    if not isinstance(data, dict) or not is_text(text) or not is_text(post_id):
-        return ParsedAnnotation(None, ("the task has no text or no post_id that we put there",))
-    skipped = received.get("was_cancelled") is True
-    answers = _Answers()
-    if not skipped:
-        _collect(received.get("result"), text, answers)
-    tags = _judged_tags(answers, codebook)
-    if not skipped and not answers.ticked and not answers.flags:
-        answers.problems.append(f"nothing is ticked, not even '{NONE_OF_THESE}'; read as no tag")
-    revision = text_digest(text)
-    if isinstance(data.get("revision"), str) and data["revision"] != revision:
-        answers.problems.append("the text of the task was changed in Label Studio")
-    lead_time = received.get("lead_time")
-    annotation = Annotation(
-        post_id=post_id,
-        annotator=annotator,
-        text=text,
-        tags=tags,
-        date=_moment(data.get("date")),
-        skipped=skipped,
-        flags=_judged_flags(answers),
-        comment="\n".join(answers.comments),
-        revision=revision,
-        codebook=codebook.digest,
-        lead_time=float(lead_time) if _is_number(lead_time) and lead_time >= 0 else None,
-        origin=_origins(task, received, tags, codebook),
-    )
-    return ParsedAnnotation(annotation, tuple(answers.problems))
+    def read(self, task: Mapping[str, Any], received: Mapping[str, Any], annotator: str) -> ParsedAnnotation:
+        """Read one annotation of a task as Label Studio sent it.
+
+        Parameters
+        ----------
+        task
+            The task, with ``data`` and, where known, ``predictions``.
+        received
+            The annotation. Drafts are not annotations: do not pass them.
+        annotator
+            The name that stands for its author in files.
+
+        Returns
+        -------
+        ParsedAnnotation
+            The annotation, and a sentence for everything that was left out or contradicts itself. The revision
+            is that of the text in the task: if somebody changed it there, it is no revision of ours.
+        """
+        data = task.get("data")
+        text = data.get("text") if isinstance(data, dict) else None
+        post_id = data.get("post_id") if isinstance(data, dict) else None
+        if not isinstance(data, dict) or not is_text(text) or not is_text(post_id):
+            return ParsedAnnotation(None, ("the task has no text or no post_id that we put there",))
+        skipped = received.get("was_cancelled") is True
+        answers = _Answers()
+        if not skipped:
+            _collect(received.get("result"), text, answers)
+        tags = _judged_tags(answers, self.tag_ids, self.active)
+        if not skipped and not answers.ticked and not answers.flags:
+            answers.problems.append(f"nothing is ticked, not even '{NONE_OF_THESE}'; read as no tag")
+        revision = text_digest(text)
+        if isinstance(data.get("revision"), str) and data["revision"] != revision:
+            answers.problems.append("the text of the task was changed in Label Studio")
+        lead_time = received.get("lead_time")
+        annotation = Annotation(
+            post_id=post_id,
+            annotator=annotator,
+            text=text,
+            tags=tags,
+            date=_moment(data.get("date")),
+            skipped=skipped,
+            flags=_judged_flags(answers),
+            comment="\n".join(answers.comments),
+            revision=revision,
+            codebook=self.digest,
+            lead_time=float(lead_time) if _is_number(lead_time) and lead_time >= 0 else None,
+            origin=_origins(task, received, tags, self.active),
+        )
+        return ParsedAnnotation(annotation, tuple(answers.problems))
 
 
 def _collect(result: object, text: str, answers: _Answers) -> None:
@@ -131,29 +138,31 @@ def _strings(values: object, what: str, answers: _Answers) -> list[str]:
     if not isinstance(values, list):
         answers.problems.append(f"a {what} is no list")
         return []
-    answers.problems += [f"a {what} is no text" for value in values if not is_text(value)]
-    return [value for value in values if is_text(value)]
+    texts = [value for value in values if is_text(value)]
+    answers.problems += [f"a {what} is no text"] * (len(values) - len(texts))
+    return texts
 
 
-def _judged_tags(answers: _Answers, codebook: Codebook) -> dict[str, tuple[Span, ...]]:
-    by_title = tag_by_title(codebook)
+def _judged_tags(
+    answers: _Answers, order: Sequence[str], active: Mapping[str, str]
+) -> dict[str, tuple[Span, ...]]:
     spans: dict[str, set[Span]] = {}
     for title in answers.ticked:
-        if title in by_title:
-            spans.setdefault(codebook.successor(by_title[title].id).id, set())
+        if title in active:
+            spans.setdefault(active[title], set())
         elif title != NONE_OF_THESE:
             answers.problems.append(f"unknown tag '{_shown(title)}'; left out")
     if NONE_OF_THESE in answers.ticked and spans:
         answers.problems.append(f"'{NONE_OF_THESE}' is ticked beside {', '.join(spans)}; the tags count")
     for title, span in answers.spans:
-        tag_id = codebook.successor(by_title[title].id).id if title in by_title else None
+        tag_id = active.get(title)
         if tag_id is None:
             answers.problems.append(f"unknown label '{_shown(title)}'; left out")
         elif tag_id not in spans:
             answers.problems.append(f"{span.start}-{span.end} is marked as {tag_id}, which is not ticked")
         else:
             spans[tag_id].add(span)
-    return {tag_id: tuple(sorted(spans[tag_id])) for tag_id in codebook.tag_ids if tag_id in spans}
+    return {tag_id: tuple(sorted(spans[tag_id])) for tag_id in order if tag_id in spans}
 
 
 def _judged_flags(answers: _Answers) -> tuple[str, ...]:
@@ -162,15 +171,10 @@ def _judged_flags(answers: _Answers) -> tuple[str, ...]:
 
 
 def _origins(
-    task: Mapping[str, Any], received: Mapping[str, Any], tags: Mapping[str, Any], codebook: Codebook
+    task: Mapping[str, Any], received: Mapping[str, Any], tags: Mapping[str, Any], active: Mapping[str, str]
 ) -> dict[str, str]:
     """Tell which tags were suggested: once edited, a whole result is ``manual`` in Label Studio."""
-    by_title = tag_by_title(codebook)
-    suggested = {
-        codebook.successor(by_title[title].id).id
-        for title in _suggested_titles(task, received)
-        if title in by_title
-    }
+    suggested = {active.get(title) for title in _suggested_titles(task, received)}
     return {tag_id: "prediction" if tag_id in suggested else "manual" for tag_id in tags}
 
 

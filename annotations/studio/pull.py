@@ -102,9 +102,10 @@ def pull(
         project = project_row(ledger, project.key) or project
         try:
             info = known_project(client, project)
+            begun = client.answered_at
         except NotFoundError as error:
             return _project_gone(ledger, project, options, error)
-        return _Pull(ledger, client, project, info, options, progress).run()
+        return _Pull(ledger, client, project, info, options, progress).run(begun)
 
 
 def _project_gone(
@@ -132,8 +133,7 @@ class _Pull:
     options: PullOptions
     progress: Progress
 
-    def run(self) -> PullReport:
-        begun = self.client.server_time()
+    def run(self, begun: datetime) -> PullReport:
         since = self._since()
         if since is not None and self._is_unchanged(since):
             finish_pull(self.ledger, self.project.key, PullEnd(timestamp(begun), (), (), {}, None))

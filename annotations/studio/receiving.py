@@ -21,7 +21,7 @@ from annotations.ledger.studio_tasks import Key, ProjectRow, TaskRow, task_rows
 from annotations.records import text_digest
 from annotations.studio.answers import is_number, parse_time
 from annotations.studio.client import StudioClient
-from annotations.studio.parsing import is_text, parse_annotation
+from annotations.studio.parsing import AnnotationReader, is_text
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +70,7 @@ class Receiver:
         self._ledger = ledger
         self._client = client
         self._project = project
-        self._codebook = codebook
+        self._reader = AnnotationReader(codebook)
         self._chosen_names: Mapping[str, str] = {}
         self._names: dict[int, str] = {}
         self._known: dict[int, KnownAnnotation] = known_annotations(ledger, project.key)
@@ -81,6 +81,7 @@ class Receiver:
         self.live_task_ids = {
             row.task_id for row in self._tasks.values() if row.is_live and row.task_id is not None
         }
+        self._times = {row.task_id: row.updated_at for row in self._tasks.values() if row.is_live}
         for number in self.live_ids:
             self._by_task.setdefault(self._known[number].task_id, set()).add(number)
 
@@ -105,8 +106,7 @@ class Receiver:
 
     def changed(self, listed: Mapping[int, str]) -> set[int]:
         """Return which of the listed tasks (number: Label Studio's time) are not as they were pulled."""
-        times = {row.task_id: row.updated_at for row in self._tasks.values() if row.is_live}
-        return {number for number, moment in listed.items() if times.get(number) != _time(moment)}
+        return {number for number, moment in listed.items() if self._times.get(number) != _time(moment)}
 
     def held_times(self) -> Mapping[int, str]:
         """Return the times of tasks whose annotations vanished: written only with the tombstones."""
@@ -134,7 +134,7 @@ class Receiver:
         self._place(task_id, key, draft)
         present = {number for each in annotations if (number := self._receive(task, each, draft)) is not None}
         moment = _time(task.get("updated_at"))
-        if moment is not None:
+        if moment is not None and moment != self._times.get(task_id):
             held = self._by_task.get(task_id, set()) - present
             (self._held_times if held else draft.times)[task_id] = moment
 
@@ -181,7 +181,7 @@ class Receiver:
         return (
             known.deleted_at is None
             and known.updated_at == _time(received.get("updated_at"))
-            and known.codebook == self._codebook.digest
+            and known.codebook == self._reader.digest
             and known.task_id == task["id"]
             and known.revision == text_digest(task["data"]["text"])
         )
@@ -189,7 +189,7 @@ class Receiver:
     def _row(self, task: Mapping[str, Any], received: Mapping[str, Any], number: int) -> AnnotationRow:
         user_id = _user_id(received)
         name = self._name(user_id)
-        parsed = parse_annotation(task, received, name, self._codebook)
+        parsed = self._reader.read(task, received, name)
         post_id = task["data"]["post_id"]
         for problem in parsed.problems:
             self._note(task["id"], number, post_id, problem, name)
@@ -201,7 +201,7 @@ class Receiver:
             revision=annotation.revision if annotation else text_digest(task["data"]["text"]),
             user_id=user_id,
             annotator=name,
-            codebook=self._codebook.digest,
+            codebook=self._reader.digest,
             received=received,
             parsed=annotation_to_dict(annotation) if annotation else None,
             problems=parsed.problems,

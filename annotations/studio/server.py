@@ -6,7 +6,7 @@ import os
 import shutil
 import socket
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,6 +20,7 @@ from annotations.studio.process import Daemon
 
 DEFAULT_ENVIRONMENT = ".venv-studio"
 _HOST = "127.0.0.1"
+_PORT_TRIES = 3
 _PORTS = range(8080, 8100)
 _START_SECONDS = 300.0
 _FORGOTTEN = ("LABEL_STUDIO_", "DJANGO_", "POSTGRE_", "PYTHON", "VIRTUAL_ENV", "TALKINGPOINTS_")
@@ -97,16 +98,36 @@ class LocalStudio:
                 )
             credentials = new_credentials()
             write_credentials(self.path, credentials)
-        was_running = self._daemon.is_running()
-        if not was_running:
+        if self._daemon.is_running():
+            self._await_health(progress)
+            running = self._confirmed(credentials, was_running=True)
+        else:
             self._set_unfinished_aside()
-            port = self._free_port()
-            command = [str(program), "start", "--no-browser", "--internal-host", _HOST, "--port", str(port)]
-            self._daemon.start(command, self._process_environment(port, credentials))
-        self._await_health(progress)
-        running = self._confirmed(credentials, was_running)
+            running = self._started(program, credentials, progress)
         self._ready_path.touch()
         return running
+
+    def _started(self, program: Path, credentials: Credentials, progress: Progress) -> RunningStudio:
+        """Start the server; where another program takes the port at the same moment, start on another."""
+        refused: set[int] = set()
+        while True:
+            port = self._free_port(refused)
+            command = [str(program), "start", "--no-browser", "--internal-host", _HOST, "--port", str(port)]
+            self._daemon.start(command, self._process_environment(port, credentials))
+            try:
+                self._await_health(progress)
+            except StudioError:
+                if self._daemon.is_running() or _is_free(port) or len(refused) >= _PORT_TRIES:
+                    raise
+            else:
+                try:
+                    return self._confirmed(credentials, was_running=False)
+                except StudioError:
+                    # Another server answers there; ours has moved to a port that we do not know.
+                    self._daemon.stop()
+                    if len(refused) >= _PORT_TRIES:
+                        raise
+            refused.add(port)
 
     def running(self) -> RunningStudio | None:
         """Return the server where it runs and answers, without starting it."""
@@ -156,8 +177,8 @@ class LocalStudio:
         except (OSError, ValueError):
             return None
 
-    def _free_port(self) -> int:
-        port = next((port for port in self._candidates() if _is_free(port)), None)
+    def _free_port(self, refused: Collection[int]) -> int:
+        port = next((port for port in self._candidates() if port not in refused and _is_free(port)), None)
         if port is None:
             raise StudioError("no port is free on 127.0.0.1", hint="End some of the servers on this machine.")
         self._port_path.write_text(f"{port}\n", encoding="ascii")
