@@ -14,7 +14,7 @@ import argparse
 import statistics
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from itertools import islice
@@ -27,6 +27,8 @@ from annotations.codebook import Codebook, default_codebook_path, load_codebook
 from annotations.importing import import_file
 from annotations.ledger.posts import StoredPost, current_posts
 from annotations.ledger.store import Ledger, open_ledger
+from annotations.ledger.studio_lock import studio_lock
+from annotations.ledger.studio_tasks import announce, confirm
 from annotations.posts_table import write_posts
 from annotations.records import Annotation, Post, Span
 from annotations.studio.client import StudioClient
@@ -94,7 +96,7 @@ class _Pair:
     def push(self) -> float:
         """Return our time over that of the SDK alone."""
         bare = self._bare_project()
-        batches = list(_chunks([{"data": task_data(stored.post)} for stored in current_posts(self._ledger)]))
+        batches = list(_chunks({"data": task_data(stored.post)} for stored in current_posts(self._ledger)))
         theirs = _timed(
             lambda: [self._sdk.projects.import_tasks(id=bare, request=batch) for batch in batches]
         )
@@ -110,9 +112,15 @@ class _Pair:
         options = ProjectOptions(title="annotated", new_project=True)
         self._project = ensure_project(self._ledger, self._client, self._codebook, options)
         project_id = self._project.project_id
-        tasks = [self._annotated(stored.post) for stored in current_posts(self._ledger)]
-        for batch in _chunks(tasks):
-            self._sdk.projects.import_tasks(id=project_id, request=batch)
+        posts = [stored.post for stored in current_posts(self._ledger)]
+        with studio_lock(self._ledger, "benchmark") as lock:
+            for batch in _chunks(posts):
+                keys = [(post.post_id, post.revision) for post in batch]
+                announce(self._ledger, self._project.key, keys, lock)
+                answer = self._sdk.projects.import_tasks(
+                    id=project_id, request=[self._annotated(post) for post in batch], return_task_ids=True
+                )
+                confirm(self._ledger, self._project.key, dict(zip(keys, answer.task_ids, strict=True)))
         theirs = _timed(lambda: _snapshot(self._sdk, project_id))
         self._full = _timed(self._pulled)
         return self._full / theirs
@@ -153,7 +161,7 @@ def _posts(count: int) -> Iterator[Post]:
         yield Post(channel="bench", message_id=str(number), text=text, date=start + timedelta(minutes=number))
 
 
-def _chunks(items: list[dict[str, Any]]) -> Iterator[list[dict[str, Any]]]:
+def _chunks(items: Iterable[Any]) -> Iterator[list[Any]]:
     rest = iter(items)
     while batch := list(islice(rest, BATCH_SIZE)):
         yield batch

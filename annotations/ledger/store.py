@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -9,6 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from pydantic_core import PydanticSerializationError, to_json
 from sqlalchemy import Connection, Engine, create_engine, event, insert, select
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError, NoSuchModuleError, SQLAlchemyError
@@ -65,7 +67,7 @@ def open_ledger(url: str) -> Ledger:
     try:
         if is_sqlite and parsed.database and parsed.database != ":memory:":
             Path(parsed.database).parent.mkdir(parents=True, exist_ok=True)
-        engine = create_engine(parsed)
+        engine = create_engine(parsed, json_serializer=_json_text)
     except (OSError, NoSuchModuleError, ModuleNotFoundError) as error:
         raise LedgerError(f"cannot be opened: {error}", where=where) from error
     if is_sqlite:
@@ -85,6 +87,13 @@ def now() -> str:
 def timestamp(moment: datetime) -> str:
     """Return a timezone-aware time as ISO 8601 UTC text that sorts by time."""
     return moment.astimezone(UTC).isoformat(timespec="microseconds")
+
+
+def _json_text(value: Any) -> str:
+    try:
+        return to_json(value, inf_nan_mode="null").decode("utf-8")
+    except PydanticSerializationError:  # lone surrogates, which UTF-8 cannot hold and escapes can
+        return json.dumps(value)
 
 
 def _prepare_sqlite(connection: Any, _record: Any) -> None:
