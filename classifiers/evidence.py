@@ -16,7 +16,7 @@ MAX_PASSAGES = 3
 MAX_WORDS = 40
 
 
-def best_passages(text: str, corpus: Corpus, added: Sequence[Floats]) -> tuple[Evidence, ...]:
+def best_passages(text: str, corpus: Corpus, added: Floats) -> tuple[Evidence, ...]:
     """Return up to three passages that add most to one tag, the strongest first; none that speaks against it.
 
     A passage is a sentence, or the best 40 words in a row of a longer one.
@@ -26,18 +26,29 @@ def best_passages(text: str, corpus: Corpus, added: Sequence[Floats]) -> tuple[E
     corpus
         ``text`` cut into sentences.
     added
-        For every sentence, what each of its tokens adds to the tag's uncalibrated score.
+        What each token adds to the tag's uncalibrated score, shape (n_tokens,).
     """
-    found = [_best_window(text, tokens, each) for tokens, each in zip(corpus.tokens, added, strict=True)]
-    found = [evidence for evidence in found if evidence.weight > 0]
-    found.sort(key=lambda evidence: (-evidence.weight, evidence.start))
-    return tuple(found[:MAX_PASSAGES])
+    if not len(added):
+        return ()
+    lengths = np.array([len(tokens) for tokens in corpus.tokens])
+    first = np.concatenate([[0], np.cumsum(lengths)[:-1]])
+    weights = np.add.reduceat(added, first)
+    starts = np.zeros(len(lengths), dtype=np.int64)
+    for number in np.flatnonzero(lengths > MAX_WORDS):
+        inside = added[first[number] : first[number] + lengths[number]]
+        starts[number], weights[number] = _best_window(inside)
+    order = np.lexsort((np.arange(len(weights)), -weights))[:MAX_PASSAGES]
+    chosen = [(corpus.tokens[i][starts[i] : starts[i] + MAX_WORDS], float(weights[i])) for i in order]
+    return tuple(_passage(text, tokens, weight) for tokens, weight in chosen if weight > 0)
 
 
-def _best_window(text: str, tokens: Sequence[Token], added: Floats) -> Evidence:
-    size = min(MAX_WORDS, len(tokens))
+def _best_window(added: Floats) -> tuple[int, float]:
     sums = np.concatenate([[0.0], np.cumsum(added)])
-    windows = sums[size:] - sums[:-size]
-    first = int(windows.argmax())
-    start, end = tokens[first].start, tokens[first + size - 1].end
-    return Evidence(start, end, text[start:end], float(windows[first]))
+    windows = sums[MAX_WORDS:] - sums[:-MAX_WORDS]
+    best = int(windows.argmax())
+    return best, float(windows[best])
+
+
+def _passage(text: str, tokens: Sequence[Token], weight: float) -> Evidence:
+    start, end = tokens[0].start, tokens[-1].end
+    return Evidence(start, end, text[start:end], weight)

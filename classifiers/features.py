@@ -86,6 +86,13 @@ class Corpus:
         return cls(texts, spans, tokens, np.array(text_of, dtype=np.int64))
 
     @property
+    def sentence_of(self) -> Ints:
+        """Shape (n_tokens,): the number of the sentence of every token."""
+        return np.repeat(np.arange(len(self.tokens)), [len(tokens) for tokens in self.tokens]).astype(
+            np.int64
+        )
+
+    @property
     def sums(self) -> Matrix:
         """Shape (n_texts, n_sentences): the matrix that adds up the sentences of every text."""
         bounds = np.searchsorted(self.text_of, np.arange(len(self.texts) + 1)).astype(np.int32)
@@ -122,25 +129,27 @@ class Encoder:
         pairs = self._pairs(corpus)
         return total if pairs is None else total + pairs
 
-    def token_terms(self, tokens: Sequence[Token]) -> Matrix:
-        """Return each token's part in the counts of one sentence, shape (n_tokens, n_terms).
+    def token_terms(self, corpus: Corpus) -> Matrix:
+        """Return each token's part in the counts of its sentence, shape (n_tokens, n_terms).
 
-        Columns add up to it.
+        A pair of words counts half for each of them.
         """
         types: dict[str, int] = {}
-        rows = [types.setdefault(token.form, len(types)) for token in tokens]
+        rows = [types.setdefault(token.form, len(types)) for tokens in corpus.tokens for token in tokens]
         single = self._terms_of(types)[rows]
-        if not self._pair_index:
-            return single
         row: list[int] = []
         column: list[int] = []
-        for number, (left, right) in enumerate(pairwise(tokens)):
-            for index in self._pair_index:
-                if (found := index.get(f"{left.form} {right.form}")) is not None:
-                    row += [number, number + 1]
-                    column += [found, found]
+        number = 0
+        for tokens in corpus.tokens:
+            for left, right in pairwise(tokens):
+                for index in self._pair_index:
+                    if (found := index.get(f"{left.form} {right.form}")) is not None:
+                        row += [number, number + 1]
+                        column += [found, found]
+                number += 1
+            number += 1
         halves = np.full(len(row), 0.5, dtype=np.float32)
-        return single + sparse.csr_array((halves, (row, column)), shape=single.shape)
+        return sparse.csr_array(single + sparse.csr_array((halves, (row, column)), shape=single.shape))
 
     def tfidf(self, counts: Matrix) -> Matrix:
         """Return ``(1 + ln count) * idf``, each block scaled to unit length a row (float32)."""

@@ -45,11 +45,12 @@ class View:
 class TokenContributions:
     """What every token adds to the uncalibrated scores: they and ``base`` add up to the scores.
 
-    ``of_sentence[i]`` has shape (n_tokens in sentence i, n_tags); ``base`` has shape (n_tags,).
+    ``added`` has shape (n_tokens, n_tags), the tokens of all sentences of ``corpus`` one after the other;
+    ``base`` has shape (n_tags,).
     """
 
     corpus: Corpus
-    of_sentence: Sequence[Floats]
+    added: Floats
     base: Floats
 
 
@@ -75,28 +76,20 @@ class LinearModel:
         corpus = Corpus.of([text])
         encoder = self._encoder
         counts = encoder.counts(corpus)
-        total = [np.zeros((len(tokens), len(self.tag_ids))) for tokens in corpus.tokens]
-        parts = [encoder.token_terms(tokens) for tokens in corpus.tokens]
-        post_counts = corpus.sums @ counts
+        parts, sentence_of = encoder.token_terms(corpus), corpus.sentence_of
+        added = np.zeros((parts.shape[0], len(self.tag_ids)))
         for view in self.views:
             if view.scope == "post":
-                shares = [np.ones(len(self.tag_ids))] * len(parts)
-                whole, values = post_counts, encoder.tfidf(post_counts)
+                whole = corpus.sums @ counts
+                added += (
+                    _shared(parts, np.zeros_like(sentence_of), whole, encoder.tfidf(whole)) @ view.weights
+                )
             else:
-                whole, values = counts, encoder.tfidf(counts)
-                shares = list(pooling_weights(values @ view.weights, corpus.text_of, self.sharpness))
-            ratio = np.zeros(encoder.n_terms, dtype=np.float32)
-            for number, part in enumerate(parts):
-                row = 0 if view.scope == "post" else number
-                span = slice(whole.indptr[row], whole.indptr[row + 1])
-                columns = whole.indices[span]
-                ratio[columns] = values.data[span] / whole.data[span]
-                scaled = part.copy()
-                scaled.data = part.data * ratio[part.indices]
-                ratio[columns] = 0
-                total[number] += (scaled @ view.weights) * shares[number] / len(self.views)
+                values = encoder.tfidf(counts)
+                shares = pooling_weights(values @ view.weights, corpus.text_of, self.sharpness)
+                added += (_shared(parts, sentence_of, counts, values) @ view.weights) * shares[sentence_of]
         base = np.asarray(np.mean([view.bias for view in self.views], axis=0, dtype=np.float64))
-        return TokenContributions(corpus, total, base)
+        return TokenContributions(corpus, added / len(self.views), base)
 
     def _batch(self, texts: Sequence[str]) -> Floats:
         corpus = Corpus.of(texts)
@@ -113,6 +106,29 @@ class LinearModel:
                 scores = pool(scores, corpus, self.sharpness)
             total += scores + view.bias
         return total / len(self.views)
+
+
+def _shared(parts: Matrix, row_of: npt.NDArray[np.int64], counts: Matrix, values: Matrix) -> Matrix:
+    """Return each token's part in the features of its row, shape (n_tokens, n_terms).
+
+    Parameters
+    ----------
+    parts
+        Each token's part in the counts of its row, shape (n_tokens, n_terms).
+    row_of
+        The row of every token, shape (n_tokens,).
+    counts, values
+        The rows' counts and the features made of them, shape (n_rows, n_terms), with the same stored entries.
+    """
+    n_terms = counts.shape[1]
+    rows = np.repeat(np.arange(counts.shape[0]), np.diff(counts.indptr))
+    places = rows * n_terms + counts.indices
+    order = np.argsort(places)
+    wanted = np.repeat(row_of, np.diff(parts.indptr)) * n_terms + parts.indices
+    entry = order[np.searchsorted(places, wanted, sorter=order)]
+    shared = parts.copy()
+    shared.data = parts.data * (values.data[entry] / counts.data[entry])
+    return shared
 
 
 def pool(scores: Floats, corpus: Corpus, sharpness: float) -> Floats:

@@ -105,10 +105,7 @@ class Scorer:
         if not known:
             return {}
         split = self._model.linear.contributions(text)
-        return {
-            tag: best_passages(text, split.corpus, [each[:, self._column[tag]] for each in split.of_sentence])
-            for tag in known
-        }
+        return {tag: best_passages(text, split.corpus, split.added[:, self._column[tag]]) for tag in known}
 
     def _chosen(self, tags: Collection[str] | None) -> list[TagRule]:
         if tags is None:
