@@ -71,9 +71,12 @@ def evidence_hit(passages: Sequence[Span], annotated: Collection[Span]) -> bool:
 def ranking_metrics(y_true: Bools, y_score: Floats) -> dict[str, float]:
     """Return figures that no threshold enters, over the tags (columns) that occur; NaN columns are refused tags.
 
-    A refused tag's average precision is its prevalence, and its probability the prevalence.
+    A refused tag's average precision is its prevalence, and its probability the prevalence.  Where no tag
+    occurs (annotators who agree on none) there are no figures but the counts.
     """
     occurring = y_true.any(axis=0)
+    if not occurring.any():
+        return {"n_posts": len(y_true), "n_tags": 0}
     truth = y_true[:, occurring]
     score = np.where(np.isnan(y_score), y_true.mean(axis=0), y_score)[:, occurring]
     return {

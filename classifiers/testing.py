@@ -54,7 +54,7 @@ def invented_codebook() -> Codebook:
                 family="rhetoric" if tag == "blame" else "claims",
                 definition=f"The post says: {phrases[0]}.",
             )
-            for tag, phrases in _CLAIMS.items()
+            for tag, phrases in sorted(_CLAIMS.items(), key=lambda item: item[0] == "blame")
         ),
     )
 

@@ -1,0 +1,255 @@
+"""The bundle: data only, whole or not at all, and believed only as far as it can be checked."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import pickle
+import shutil
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from classifiers.bundle import write_bundle
+from classifiers.bundle_reading import read_bundle
+from classifiers.dataset import Dataset
+from classifiers.errors import BundleError, ModelNotFoundError
+from classifiers.manifest import Manifest
+from classifiers.registry import Registry
+from classifiers.scorer import Scorer
+from classifiers.testing import invented_annotations, invented_codebook, quick_options
+from classifiers.training import TrainedModel, train
+
+TEXTS = [
+    "The coast council lies again. Read more.",
+    "",
+    "🕊 мир e\u0301",
+    "the river belongs to every village",
+]
+
+
+@pytest.fixture(scope="module")
+def trained() -> TrainedModel:
+    """Return a small trained model."""
+    codebook = invented_codebook()
+    return train(Dataset.from_annotations(invented_annotations(), codebook), codebook, quick_options())
+
+
+@pytest.fixture
+def bundle(trained: TrainedModel, tmp_path: Path) -> Path:
+    """Return a sound bundle that a test may spoil."""
+    write_bundle(trained, tmp_path / "bundle")
+    return tmp_path / "bundle"
+
+
+def _resealed(bundle: Path, change: Callable[[dict], None] | None = None) -> None:
+    """Write the manifest anew, so that digests are right and only the content is not."""
+    path = bundle / "manifest.json"
+    content = json.loads(path.read_text(encoding="utf-8"))
+    for name in content["files"]:
+        data = (bundle / name).read_bytes()
+        content["files"][name] = {"sha256": hashlib.sha256(data).hexdigest(), "size": len(data)}
+    if change:
+        change(content)
+    content["digest"] = "0" * 64
+    content["digest"] = Manifest.model_validate_json(json.dumps(content)).content_digest()
+    path.write_text(json.dumps(content), encoding="utf-8")
+
+
+def _with_arrays(bundle: Path, change: Callable[[dict[str, np.ndarray]], None], **options: object) -> None:
+    with np.load(bundle / "weights.npz") as archive:
+        arrays = dict(archive)
+    change(arrays)
+    (np.savez_compressed if options.get("compressed") else np.savez)(bundle / "weights.npz", **arrays)
+    _resealed(bundle)
+
+
+def test_a_bundle_scores_as_the_model_that_was_trained(trained: TrainedModel, bundle: Path) -> None:
+    """Nothing is lost on the way to the disk and back."""
+    loaded = read_bundle(bundle).model
+    assert np.array_equal(loaded.linear.scores(TEXTS), trained.model.linear.scores(TEXTS))
+    assert loaded.rules == trained.model.rules
+    assert loaded.codebook.digest == trained.model.codebook.digest
+
+
+def test_a_bundle_holds_its_card_and_says_what_it_does_not_predict(bundle: Path) -> None:
+    """The card names the tags, and the reason for the one that is refused."""
+    card = (bundle / "card.md").read_text(encoding="utf-8")
+    assert "`blame`" in card
+    assert "`rare`: too few examples" in card
+
+
+def _flip(bundle: Path, name: str) -> None:
+    data = bytearray((bundle / name).read_bytes())
+    data[len(data) // 2] ^= 1
+    (bundle / name).write_bytes(bytes(data))
+
+
+def _pickled(bundle: Path) -> None:
+    with zipfile.ZipFile(bundle / "weights.npz") as archive:
+        entries = {name: archive.read(name) for name in archive.namelist()}
+    stream = io.BytesIO()
+    np.lib.format.write_array(
+        stream, np.array([_Spy(str(bundle.parent / "ran"))], dtype=object), allow_pickle=True
+    )
+    entries[next(iter(entries))] = stream.getvalue()
+    with zipfile.ZipFile(bundle / "weights.npz", "w") as archive:
+        for name, data in entries.items():
+            archive.writestr(name, data)
+    _resealed(bundle)
+
+
+class _Spy:
+    """Leaves a trace when it is unpickled."""
+
+    def __init__(self, trace: str) -> None:
+        self.trace = trace
+
+    def __reduce__(self) -> tuple:
+        return (open, (self.trace, "w"))
+
+
+def _first(arrays: dict[str, np.ndarray], value: float) -> None:
+    name = next(name for name in arrays if name.startswith("weights."))
+    arrays[name] = arrays[name].copy()
+    arrays[name][0, 0] = value
+
+
+def _stray() -> dict[str, object]:
+    return {"../stray": {"sha256": "0" * 64, "size": 0}}
+
+
+def _flip_digest(bundle: Path) -> None:
+    path = bundle / "manifest.json"
+    content = json.loads(path.read_text(encoding="utf-8"))
+    content["training"]["n_posts"] = 10**6
+    path.write_text(json.dumps(content), encoding="utf-8")
+
+
+def _resealed_protocol(bundle: Path) -> None:
+    path = bundle / "manifest.json"
+    content = json.loads(path.read_text(encoding="utf-8"))
+    content["protocol"] = 99
+    path.write_text(json.dumps(content), encoding="utf-8")
+
+
+def _spoil_threshold(bundle: Path) -> None:
+    path = bundle / "thresholds.json"
+    content = json.loads(path.read_text(encoding="utf-8"))
+    content["tags"][0]["threshold"] = 1.5
+    path.write_text(json.dumps(content), encoding="utf-8")
+
+
+HOSTILE: dict[str, tuple[Callable[[Path], object], str]] = {
+    "a flipped bit in the weights": (lambda b: _flip(b, "weights.npz"), "weights.npz"),
+    "a flipped bit in the card": (lambda b: _flip(b, "card.md"), "card.md"),
+    "a file that was added": (lambda b: (b / "run.py").write_text("x"), "run.py"),
+    "a missing file": (lambda b: (b / "thresholds.json").unlink(), "thresholds.json"),
+    "a link instead of a file": (
+        lambda b: (
+            (b / "card.md").rename(b.parent / "card.md"),
+            (b / "card.md").symlink_to(b.parent / "card.md"),
+        ),
+        "card.md",
+    ),
+    "no manifest": (lambda b: (b / "manifest.json").unlink(), "manifest.json"),
+    "a manifest that is no JSON": (
+        lambda b: (b / "manifest.json").write_text("{" * 100_000),
+        "manifest.json",
+    ),
+    "another protocol": (_resealed_protocol, "protocol"),
+    "a digest that is not its own": (_flip_digest, "digest"),
+    "a path out of the folder": (lambda b: _resealed(b, lambda c: c["files"].update(_stray())), "../stray"),
+    "a weight that is not a number": (lambda b: _with_arrays(b, lambda a: _first(a, np.nan)), "not finite"),
+    "an infinite weight": (lambda b: _with_arrays(b, lambda a: _first(a, np.inf)), "not finite"),
+    "an absurd weight": (lambda b: _with_arrays(b, lambda a: _first(a, 1e30)), "absurdly large"),
+    "weights of another shape": (
+        lambda b: _with_arrays(b, lambda a: a.update({n: v[:-1] for n, v in a.items() if "weights" in n})),
+        "float32",
+    ),
+    "weights of another type": (
+        lambda b: _with_arrays(b, lambda a: a.update({n: v.astype("f8") for n, v in a.items()})),
+        "float32",
+    ),
+    "an array too many": (lambda b: _with_arrays(b, lambda a: a.update(more=np.zeros(1, "f4"))), "arrays"),
+    "a compressed archive": (lambda b: _with_arrays(b, lambda _: None, compressed=True), "compressed"),
+    "a pickle in the archive": (_pickled, "weights.npz"),
+    "an archive that is none": (
+        lambda b: ((b / "weights.npz").write_bytes(b"PK\x03\x04nothing"), _resealed(b)),
+        "weights.npz",
+    ),
+    "terms of another number": (
+        lambda b: ((b / "vocabulary.words.json").write_text('["one"]'), _resealed(b)),
+        "vocabulary.words.json",
+    ),
+    "a codebook with aliases": (
+        lambda b: ((b / "codebook.yaml").write_text("a: &x [1]\nb: *x\n"), _resealed(b)),
+        "codebook.yaml",
+    ),
+    "a threshold beyond 1": (
+        lambda b: (_spoil_threshold(b), _resealed(b)),
+        "thresholds.json",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_a_spoilt_bundle_is_refused_and_runs_nothing(bundle: Path, name: str) -> None:
+    """Whatever is off is an error that names it; nothing in the bundle is executed."""
+    spoil, named = HOSTILE[name]
+    spoil(bundle)
+    with pytest.raises(BundleError) as caught:
+        read_bundle(bundle)
+    assert named in str(caught.value)
+    assert not (bundle.parent / "ran").exists()
+
+
+def test_the_spy_of_these_tests_does_leave_a_trace(tmp_path: Path) -> None:
+    """Unpickling it would be noticed."""
+    pickle.loads(pickle.dumps(_Spy(str(tmp_path / "ran")))).close()
+    assert (tmp_path / "ran").exists()
+
+
+def test_a_folder_that_is_no_bundle_is_not_overwritten(trained: TrainedModel, tmp_path: Path) -> None:
+    """Somebody's files stay where they are."""
+    (tmp_path / "notes.txt").write_text("mine")
+    with pytest.raises(BundleError, match="no model bundle"):
+        write_bundle(trained, tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == ["notes.txt"]
+
+
+def test_the_registry_keeps_versions_and_the_active_one(bundle: Path, tmp_path: Path) -> None:
+    """A version is added once, activated, and found again."""
+    registry = Registry(tmp_path / "models")
+    with pytest.raises(ModelNotFoundError, match="talkingpoints train"):
+        _ = registry.active() and registry.path("x")
+    version = registry.add(bundle)
+    assert registry.add(bundle) == version
+    registry.activate(version)
+    (registry.models_path / "stray").mkdir()
+    assert (registry.active(), registry.versions()) == (version, [version])
+    assert Scorer.load(registry.path(version)).version == version
+
+
+def test_a_damaged_version_does_not_take_the_place_of_a_sound_one(
+    trained: TrainedModel, bundle: Path, tmp_path: Path
+) -> None:
+    """The active model stays when another cannot be read."""
+    registry = Registry(tmp_path / "models")
+    sound = registry.add(bundle)
+    registry.activate(sound)
+    damaged = registry.models_path / ("0" * 12)
+    shutil.copytree(bundle, damaged)
+    _flip(damaged, "weights.npz")
+    with pytest.raises(BundleError):
+        registry.activate(damaged.name)
+    with pytest.raises(ModelNotFoundError):
+        registry.activate("../models")
+    assert registry.active() == sound
+    _flip(bundle, "weights.npz")
+    with pytest.raises(BundleError):
+        registry.add(bundle)

@@ -1,0 +1,133 @@
+"""Training: repeatable, evidence counts, rare tags are refused, near-duplicates are never parted."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from sklearn.feature_extraction.text import TfidfVectorizer
+from sklearn.linear_model import LogisticRegression
+
+from annotations.codebook import default_codebook_path, load_codebook
+from annotations.labels import read_labels
+from annotations.records import Annotation
+from classifiers.bundle import write_bundle
+from classifiers.dataset import Dataset
+from classifiers.errors import DatasetError
+from classifiers.features import BlockSpec
+from classifiers.testing import invented_annotations, invented_codebook, quick_options
+from classifiers.training import train
+from classifiers.validation import cross_validate
+
+CODEBOOK = invented_codebook()
+
+
+def dataset(n_posts: int = 60, seed: int = 0) -> Dataset:
+    """Return an invented dataset."""
+    return Dataset.from_annotations(invented_annotations(n_posts, seed), CODEBOOK)
+
+
+def test_the_same_data_and_seed_give_the_same_bundle_on_any_number_of_processes(tmp_path: Path) -> None:
+    """The version is a digest: it changes with the data, and with nothing else."""
+    versions = [
+        write_bundle(train(dataset(), CODEBOOK, quick_options(n_jobs=jobs)), tmp_path / str(number))
+        for number, jobs in enumerate((1, 1, 2))
+    ]
+    assert len(set(versions)) == 1
+    other = write_bundle(train(dataset(seed=1), CODEBOOK, quick_options()), tmp_path / "other")
+    assert other not in versions
+
+
+def test_the_order_of_the_annotations_does_not_matter(tmp_path: Path) -> None:
+    """A labels file sorted otherwise is the same data."""
+    annotations = invented_annotations()
+    shuffled = Dataset.from_annotations(annotations[::-1], CODEBOOK)
+    assert shuffled.digest == Dataset.from_annotations(annotations, CODEBOOK).digest
+
+
+def test_a_rare_tag_is_refused_with_the_reason() -> None:
+    """One positive post is no ground to predict a tag on."""
+    rules = {rule.tag_id: rule for rule in train(dataset(), CODEBOOK, quick_options()).model.rules}
+    assert not rules["rare"].predicted
+    assert "too few examples" in rules["rare"].reason
+    assert rules["blame"].predicted
+
+
+def test_without_enough_of_any_tag_nothing_is_trained() -> None:
+    """The way out is to annotate more."""
+    with pytest.raises(DatasetError, match="no tag has enough examples"):
+        train(dataset(3), CODEBOOK, quick_options())
+
+
+def test_a_word_view_alone_scores_as_the_same_scikit_learn_pipeline() -> None:
+    """TF-IDF and logistic regression are those of scikit-learn, but for its solver's tolerance."""
+    data = dataset()
+    options = quick_options(
+        blocks=(BlockSpec("words", "words", 1, 1, min_df=1),), evidence=False, sentence_view=False
+    )
+    model = train(data, CODEBOOK, options).model
+    pipeline = TfidfVectorizer(sublinear_tf=True, token_pattern=r"\w+")
+    features = pipeline.fit_transform(data.texts)
+    k = data.tag_ids.index("blame")
+    share = data.shares[:, k]
+    rows = np.concatenate([np.flatnonzero(share > 0), np.flatnonzero(share < 1)])
+    label = np.repeat([1, 0], [(share > 0).sum(), (share < 1).sum()])
+    yes, no = share.sum(), (1 - share).sum()
+    weight = np.concatenate(
+        [share[share > 0] * len(data) / 2 / yes, (1 - share)[share < 1] * len(data) / 2 / no]
+    )
+    theirs = LogisticRegression(C=options.inverse_penalty, tol=1e-8, max_iter=5000)
+    theirs.fit(features[rows], label, sample_weight=weight)
+    ours = model.linear.scores(data.texts)[:, model.linear.tag_ids.index("blame")]
+    assert np.corrcoef(ours, theirs.decision_function(features))[0, 1] > 0.999
+
+
+def test_evidence_teaches_what_the_tags_alone_do_not() -> None:
+    """In posts full of filler, the highlighted words are what a tag is about."""
+    figures = cross_validate(dataset(90), CODEBOOK, quick_options())
+    assert figures.model.mean_average_precision >= figures.baseline.mean_average_precision
+    assert figures.model.evidence_hit_rate is not None
+    assert figures.model.evidence_hit_rate > 0.8
+
+
+def test_copies_of_a_post_do_not_help_to_judge_it() -> None:
+    """With random tags and every post there twice, an honest validation finds nothing to learn."""
+    rng = np.random.default_rng(0)
+    words = [f"word{number}" for number in range(300)]
+    annotations = []
+    for number in range(60):
+        text = " ".join(rng.choice(words, 25))
+        tags = {"blame": ()} if rng.random() < 0.5 else {}
+        for copy in ("a", "b"):
+            annotations.append(
+                Annotation(post_id=f"{copy}/{number}", annotator="A", text=f"{text} {copy}", tags=tags)
+            )
+    data = Dataset.from_annotations(annotations, CODEBOOK)
+    assert len(np.unique(data.groups)) == 60
+    found = cross_validate(data, CODEBOOK, quick_options(evidence=False, sentence_view=False))
+    assert found.model.mean_average_precision < 0.75
+
+
+def test_annotators_who_disagree_make_soft_labels() -> None:
+    """A post that one of two ticked counts half for and half against."""
+    annotations = invented_annotations(60)
+    doubted = [replace(each, tags={}) if each.annotator == "B" else each for each in annotations]
+    sure = train(Dataset.from_annotations(annotations, CODEBOOK), CODEBOOK, quick_options()).model
+    unsure = train(Dataset.from_annotations(doubted, CODEBOOK), CODEBOOK, quick_options()).model
+    text = ["The minister spoke. the coast council lies again."]
+    k = sure.linear.tag_ids.index("blame")
+    rule = [each.tag_id for each in sure.rules].index("blame")
+    confident = sure.rules[rule].calibrated(sure.linear.scores(text)[:, k])[0]
+    doubtful = unsure.rules[rule].calibrated(unsure.linear.scores(text)[:, k])[0]
+    assert doubtful < confident
+
+
+def test_evidence_helps_on_real_posts(shared_data: Path) -> None:
+    """On a ministry's posts, quotes add to what the texts alone give, near-duplicates kept together."""
+    codebook = load_codebook(default_codebook_path())
+    annotations = read_labels(shared_data / "mfa" / "labels.jsonl", codebook.tag_ids)
+    data = Dataset.from_annotations(annotations, codebook)
+    figures = cross_validate(data, codebook)
+    assert figures.model.mean_average_precision > figures.baseline.mean_average_precision + 0.03
