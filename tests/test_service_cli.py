@@ -194,6 +194,13 @@ def test_evaluate_gives_the_figures_by_tag(trained: Cli, tmp_path: Path) -> None
     assert "--labels" in trained("evaluate", "--model", bundle, code=2).stderr
 
 
+def test_training_itself_can_be_judged_on_a_labels_file(cli: Cli) -> None:
+    """Cross-validation needs no model and no ledger, and shows the baseline beside."""
+    figures = cli.json("evaluate", "--labels", EXAMPLES / "annotations.jsonl", "--cross-validate")
+    assert figures["n_folds"] == 5
+    assert figures["mean_average_precision"] > figures["text_only"]["mean_average_precision"]
+
+
 @pytest.mark.parametrize("suffix", ["parquet", "csv", "jsonl"])
 def test_tag_writes_a_row_a_post(trained: Cli, tmp_path: Path, suffix: str) -> None:
     """The output has an id, a version, and a decision and a score a tag."""

@@ -60,7 +60,8 @@ def open_ledger(url: str) -> Ledger:
         parsed = make_url(url)
     except ArgumentError as error:
         raise LedgerError(
-            "the database URL cannot be read", hint="Use sqlite:///FILE or postgresql+psycopg://USER@HOST/NAME."
+            "the database URL cannot be read",
+            hint="Use sqlite:///FILE or postgresql+psycopg://USER@HOST/NAME.",
         ) from error
     where = parsed.render_as_string(hide_password=True)
     is_sqlite = parsed.get_backend_name() == "sqlite"
@@ -100,7 +101,12 @@ def _prepare_sqlite(connection: Any, _record: Any) -> None:
     # Transactions are begun by us (see _begin_immediately), not by the driver.
     connection.isolation_level = None
     cursor = connection.cursor()
-    for pragma in ("journal_mode=WAL", "synchronous=NORMAL", "foreign_keys=ON", f"busy_timeout={_BUSY_SECONDS * 1000}"):
+    for pragma in (
+        "journal_mode=WAL",
+        "synchronous=NORMAL",
+        "foreign_keys=ON",
+        f"busy_timeout={_BUSY_SECONDS * 1000}",
+    ):
         cursor.execute(f"PRAGMA {pragma}")
     cursor.close()
 

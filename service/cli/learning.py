@@ -14,12 +14,12 @@ from annotations.errors import LabelsError
 from annotations.labels import read_labels
 from annotations.ledger.studio import stored_annotations
 from annotations.records import Annotation
+from classifiers import validation
 from classifiers.bundle import write_bundle
 from classifiers.dataset import Dataset
 from classifiers.evaluation import evaluate
 from classifiers.registry import Registry
 from classifiers.training import TrainingOptions, train
-from classifiers.validation import cross_validate
 from service.cli import console
 from service.cli.models import chosen_scorer, model_option
 from service.settings import Settings
@@ -44,7 +44,9 @@ def labels_in_use(settings: Settings, file: Path | None, codebook: Codebook) -> 
         try:
             return read_labels(file, known)
         except LabelsError as error:
-            where_tags_are = f"The codebook in use is {settings.codebook_path}; TALKINGPOINTS_CODEBOOK names another."
+            where_tags_are = (
+                f"The codebook in use is {settings.codebook_path}; TALKINGPOINTS_CODEBOOK names another."
+            )
             hint = "\n  ".join(filter(None, (error.hint, where_tags_are)))
             raise LabelsError(error.problem, where=error.where, hint=hint) from error
     with console.ledger(settings) as ledger:
@@ -132,19 +134,24 @@ def train_command(labels: Path | None, out: Path | None, seed: int, jobs: int) -
 @click.command("evaluate")
 @model_option
 @labels_option
-@click.option("--seed", type=int, default=0, show_default=True, help="Of the folds, without --labels.")
+@click.option(
+    "--cross-validate", is_flag=True, help="Judge the training itself on --labels instead of a model."
+)
+@click.option("--seed", type=int, default=0, show_default=True, help="Of the folds of a cross-validation.")
 @console.json_option
-def evaluate_command(model: Path | None, labels: Path | None, seed: int, as_json: bool) -> None:
+def evaluate_command(
+    model: Path | None, labels: Path | None, cross_validate: bool, seed: int, as_json: bool
+) -> None:
     """Judge the model on the posts of --labels, which it must not have been trained on.
 
     Without --labels the training itself is judged: cross-validated in five folds over the labels of the ledger,
     near-duplicates kept together, beside the same training without evidence.
     """
     settings = console.settings()
-    if labels is None:
+    if labels is None or cross_validate:
         if model is not None:
             raise click.UsageError("--model needs --labels: posts that this model was not trained on.")
-        figures = validate(settings, labels_in_use(settings, None, console.codebook(settings)), seed)
+        figures = validate(settings, labels_in_use(settings, labels, console.codebook(settings)), seed)
     else:
         scorer = chosen_scorer(settings, model)
         annotations = labels_in_use(settings, labels, scorer.codebook)
@@ -161,7 +168,7 @@ def validate(settings: Settings, annotations: list[Annotation], seed: int = 0) -
     codebook = console.codebook(settings)
     dataset = Dataset.from_annotations(annotations, codebook)
     with console.progress("Cross-validating", "models") as progress:
-        return cross_validate(dataset, codebook, TrainingOptions(seed=seed), progress).to_dict()
+        return validation.cross_validate(dataset, codebook, TrainingOptions(seed=seed), progress).to_dict()
 
 
 _HEADLINE = {

@@ -45,7 +45,9 @@ class _Commands(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
         if cmd_name not in _MODULES:
             return None
-        commands: tuple[click.Command, ...] = importlib.import_module(f"service.cli.{_MODULES[cmd_name]}").COMMANDS
+        commands: tuple[click.Command, ...] = importlib.import_module(
+            f"service.cli.{_MODULES[cmd_name]}"
+        ).COMMANDS
         return next(command for command in commands if command.name == cmd_name)
 
 
