@@ -8,6 +8,8 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import httpx
@@ -20,10 +22,14 @@ pytestmark = pytest.mark.live
 _DEFAULT = Path(__file__).resolve().parents[1] / ".venv-studio"
 
 
+def _environment() -> Path:
+    return Path(os.environ.get("TALKINGPOINTS_STUDIO_ENV") or _DEFAULT).absolute()
+
+
 @pytest.fixture(scope="module")
 def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return an empty folder to run the demo in, with a blank and an accent in its name."""
-    environment = Path(os.environ.get("TALKINGPOINTS_STUDIO_ENV") or _DEFAULT)
+    environment = _environment()
     if not (environment / "bin" / "label-studio").exists():
         pytest.skip(
             f"needs Label Studio in {environment}: run `make studio`, or set TALKINGPOINTS_STUDIO_ENV"
@@ -35,11 +41,10 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def _demo(place: Path, *options: str) -> subprocess.Popen[str]:
     inherited = {name: value for name, value in os.environ.items() if not name.startswith("TALKINGPOINTS_")}
-    environment = os.environ.get("TALKINGPOINTS_STUDIO_ENV") or str(_DEFAULT)
     return subprocess.Popen(
         [sys.executable, "-m", "service.cli", "demo", *options],
         cwd=place,
-        env=inherited | {"TALKINGPOINTS_STUDIO_ENV": environment, "PYTHONUNBUFFERED": "1"},
+        env=inherited | {"TALKINGPOINTS_STUDIO_ENV": str(_environment()), "PYTHONUNBUFFERED": "1"},
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
@@ -70,14 +75,28 @@ def test_the_demo_does_the_whole_job_and_ends(place: Path) -> None:
 
 def test_a_second_run_repeats_nothing_and_ctrl_c_stops_all_it_started(place: Path) -> None:
     """Posts, tasks, annotations and the model are found in their places; a termination signal ends both servers."""
+    with _running(place) as process:
+        assert process.stdout is not None
+        lines: list[str] = []
+        for line in process.stdout:
+            lines.append(line)
+            if "Ctrl-C stops it" in line:
+                break
+        _check_second_run(process, "".join(lines), place)
+
+
+@contextmanager
+def _running(place: Path) -> Iterator[subprocess.Popen[str]]:
     process = _demo(place)
-    assert process.stdout is not None
-    lines: list[str] = []
-    for line in process.stdout:
-        lines.append(line)
-        if "Ctrl-C stops it" in line:
-            break
-    output = "".join(lines)
+    try:
+        yield process
+    finally:
+        if process.poll() is None:
+            process.send_signal(signal.SIGINT)
+        process.communicate(timeout=60)
+
+
+def _check_second_run(process: subprocess.Popen[str], output: str, place: Path) -> None:
     assert "0 posts pushed, 159 already there" in output
     assert "0 annotations submitted, 274 there already" in output
     assert "The labels have not changed" in output
@@ -85,10 +104,12 @@ def test_a_second_run_repeats_nothing_and_ctrl_c_stops_all_it_started(place: Pat
     assert page is not None
     assert "Talking Points" in httpx.get(page[1], timeout=30).text
     process.send_signal(signal.SIGINT)
-    rest, _ = process.communicate(timeout=60)
+    assert process.stdout is not None
+    rest = process.stdout.read()
+    assert process.wait(timeout=60) == 130
     assert "Label Studio is stopped" in rest
     assert "Traceback" not in rest
-    studio = LocalStudio(place / "workspace-demo" / "studio", _DEFAULT)
+    studio = LocalStudio(place / "workspace-demo" / "studio", _environment())
     deadline = time.monotonic() + 10
     while studio.running() and time.monotonic() < deadline:
         time.sleep(0.2)
