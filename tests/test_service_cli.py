@@ -99,6 +99,15 @@ def test_a_missing_file_ends_with_1_and_is_named(cli: Cli) -> None:
     assert "labels.jsonl" in cli("train", "--labels", "labels.jsonl", code=1).stderr
 
 
+def test_a_time_zone_can_be_named_for_dates_without_one(cli: Cli, tmp_path: Path) -> None:
+    """Local times are read in the zone that was named; a name that means nothing is a usage error."""
+    table = tmp_path / "posts.csv"
+    table.write_text("message_id,date,text\n1,2026-04-07 10:02:03,Words\n", encoding="utf-8")
+    assert "Europe/Madrid" in cli("import", table, "--timezone", "Calverra/Maravent", code=2).stderr
+    cli("import", table, "--timezone", "Europe/Madrid")
+    assert json.loads(cli("posts").stdout)["date"] == "2026-04-07T08:02:03+00:00"
+
+
 def test_import_goes_on_after_a_file_that_cannot_be_read(cli: Cli) -> None:
     """The good file of two is imported; the exit code still says that one failed."""
     done = cli("import", "nowhere.csv", EXAMPLES / "posts.csv", code=1)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import click
 
@@ -29,6 +30,21 @@ def column_map(
 
 
 channel_option = click.option("--channel", help="The channel's name here, whatever the file calls it.")
+
+
+def zone(_context: click.Context, _parameter: click.Parameter, value: str | None) -> ZoneInfo | None:
+    """Turn the name of a time zone into the zone."""
+    if value is None:
+        return None
+    try:
+        return ZoneInfo(value)
+    except (ZoneInfoNotFoundError, ValueError, OSError) as error:
+        raise click.BadParameter(f"'{value}' is no time zone, such as Europe/Madrid or UTC") from error
+
+
+timezone_option = click.option(
+    "--timezone", callback=zone, help="The zone of dates that come without one, such as Europe/Madrid."
+)
 map_option = click.option(
     "--map",
     "columns",
@@ -43,9 +59,14 @@ map_option = click.option(
 @click.argument("files", nargs=-1, required=True, type=existing_file)
 @channel_option
 @map_option
+@timezone_option
 @console.json_option
 def import_posts(
-    files: tuple[Path, ...], channel: str | None, columns: dict[str, str], as_json: bool
+    files: tuple[Path, ...],
+    channel: str | None,
+    columns: dict[str, str],
+    timezone: ZoneInfo | None,
+    as_json: bool,
 ) -> None:
     """Import posts from FILES of any supported format, found out by content.
 
@@ -58,7 +79,7 @@ def import_posts(
         for file in files:
             try:
                 with console.progress(file.name, "messages") as progress:
-                    options = ReadOptions(channel=channel, column_map=columns)
+                    options = ReadOptions(channel=channel, column_map=columns, timezone=timezone)
                     reports.append(import_file(ledger, file, options, progress))
             except TalkingPointsError as error:
                 failures.append(error)

@@ -132,7 +132,8 @@ def push_command(
         console.print_json({**asdict(report), "predictions": n_predictions})
     else:
         print_push(report)
-        click.echo(f"{n_predictions:,} predictions pushed")
+        if not dry_run and not no_predictions:
+            click.echo(f"{n_predictions:,} predictions pushed")
 
 
 def push_model_answers(settings: Settings) -> int:
