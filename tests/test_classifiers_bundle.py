@@ -119,6 +119,31 @@ def _first(arrays: dict[str, np.ndarray], value: float) -> None:
     arrays[name][0, 0] = value
 
 
+def _swollen(bundle: Path) -> None:
+    """Let the archive's directory promise 4 GB where there are a few hundred bytes."""
+    path = bundle / "weights.npz"
+    data = bytearray(path.read_bytes())
+    entry = data.index(b"PK\x01\x02")
+    data[entry + 20 : entry + 28] = b"\xf0\xff\xff\xff" * 2
+    path.write_bytes(bytes(data))
+    _resealed(bundle)
+
+
+def _promised(bundle: Path) -> None:
+    """Let an array's header promise a terabyte."""
+    with zipfile.ZipFile(bundle / "weights.npz") as archive:
+        entries = {name: archive.read(name) for name in archive.namelist()}
+    stream = io.BytesIO()
+    np.lib.format.write_array_header_1_0(
+        stream, {"descr": "<f4", "fortran_order": False, "shape": (10**12, 3)}
+    )
+    entries[next(name for name in entries if name.startswith("weights."))] = stream.getvalue()
+    with zipfile.ZipFile(bundle / "weights.npz", "w") as archive:
+        for name, data in entries.items():
+            archive.writestr(name, data)
+    _resealed(bundle)
+
+
 def _stray() -> dict[str, object]:
     return {"../stray": {"sha256": "0" * 64, "size": 0}}
 
@@ -177,6 +202,8 @@ HOSTILE: dict[str, tuple[Callable[[Path], object], str]] = {
     ),
     "an array too many": (lambda b: _with_arrays(b, lambda a: a.update(more=np.zeros(1, "f4"))), "arrays"),
     "a compressed archive": (lambda b: _with_arrays(b, lambda _: None, compressed=True), "compressed"),
+    "an entry that promises gigabytes": (_swollen, "weights.npz"),
+    "an array that promises a terabyte": (_promised, "float32"),
     "a pickle in the archive": (_pickled, "weights.npz"),
     "an archive that is none": (
         lambda b: ((b / "weights.npz").write_bytes(b"PK\x03\x04nothing"), _resealed(b)),

@@ -5,12 +5,13 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
 from typing import Any, TypeGuard
 
+from annotations.cleaning import is_encodable
 from annotations.codebook import Codebook
 from annotations.labeling_config import NONE_OF_THESE, tag_by_title
 from annotations.records import Annotation, Span, text_digest
+from annotations.studio.answers import parse_time
 from annotations.studio.tasks import FLAGS
 
 _KINDS = {"tags": "choices", "flags": "choices", "evidence": "labels", "comment": "textarea"}
@@ -84,7 +85,7 @@ class AnnotationReader:
             annotator=annotator,
             text=text,
             tags=tags,
-            date=_moment(data.get("date")),
+            date=parse_time(data.get("date")),
             skipped=skipped,
             flags=_judged_flags(answers),
             comment="\n".join(answers.comments),
@@ -206,31 +207,13 @@ def _choices(result: object) -> Iterator[str]:
         )
 
 
-def _moment(value: object) -> datetime | None:
-    if not isinstance(value, str):
-        return None
-    try:
-        moment = datetime.fromisoformat(value)
-    except ValueError:
-        return None
-    return moment if moment.tzinfo else None
-
-
 def _is_number(value: object) -> TypeGuard[float]:
     return isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
 
 
 def is_text(value: object) -> TypeGuard[str]:
     """Tell whether a value is a string that UTF-8 can write (JSON may hold half a surrogate pair)."""
-    if not isinstance(value, str):
-        return False
-    if value.isascii():
-        return True
-    try:
-        value.encode("utf-8")
-    except UnicodeEncodeError:
-        return False
-    return True
+    return isinstance(value, str) and is_encodable(value)
 
 
 def _shown(value: object) -> str:
