@@ -21,6 +21,7 @@ from annotations.readers import (
     EmptyItem,
     Item,
     PostItem,
+    Reading,
     ReadOptions,
     RefusedItem,
     ServiceItem,
@@ -116,7 +117,7 @@ def import_file(
     if options.name_channel is plain_channel:
         options = replace(options, name_channel=partial(remembered_channel, ledger))
     reading = read_posts(path, options)
-    run = _Run(ledger, str(path), reading.format)
+    run = _Run(ledger, str(path), reading)
     for batch in _batches(reading.items):
         run.record(batch)
         progress(run.messages, None)
@@ -131,15 +132,15 @@ def _batches(items: Iterator[Item]) -> Iterator[list[Item]]:
 class _Run:
     """One run over a file, and its row in the table of imports."""
 
-    def __init__(self, ledger: Ledger, file: str, format_name: str) -> None:
+    def __init__(self, ledger: Ledger, file: str, reading: Reading) -> None:
         self._ledger = ledger
         self._file = file
-        self._format = format_name
+        self._format = reading.format
         self._counts: Counter[str] = Counter()
         self._reasons: dict[str, Counter[str]] = {EMPTY: Counter(), SERVICE: Counter()}
-        self._notes: Counter[str] = Counter()
+        self._notes: Counter[str] = Counter(reading.notes)
         self._refusals: list[Refusal] = []
-        row = {"file": file, "format": format_name, "started_at": now(), "counts": {}}
+        row = {"file": file, "format": reading.format, "started_at": now(), "counts": {}}
         with ledger.begin() as connection:
             self._id = connection.execute(
                 insert(imports).values(row).returning(imports.c.import_id)

@@ -23,7 +23,7 @@ from annotations.readers.base import (
     plain_channel,
 )
 from annotations.readers.columns import parse_column_map
-from annotations.readers.detect import sample
+from annotations.readers.detect import guessed_encoding, sample
 from annotations.readers.dump import DUMP
 from annotations.readers.table import CSV, JSONL, PARQUET
 from annotations.readers.telegram_api import TELEGRAM_LINES, TELEGRAM_LIST
@@ -74,7 +74,9 @@ def read_posts(path: Path, options: ReadOptions | None = None) -> Reading:
     found = sample(path)
     for kind in FORMATS:
         if kind.recognise(found, options):
-            return Reading(kind.name, kind.read(found, options))
+            guess = guessed_encoding(found)
+            notes = (f"read as {guess.replace('_', '-')}, an encoding that was guessed",) if guess else ()
+            return Reading(kind.name, kind.read(found, options), notes)
     understood = "".join(f"\n    - {kind.description}" for kind in FORMATS)
     raise FileError(
         "is of no known format" if found.encoding else "is a binary file of no known format",

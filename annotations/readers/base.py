@@ -125,7 +125,11 @@ class Format:
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """A file being read: the name of its format, and its messages in the order of the file."""
+    """A file being read: the name of its format, and its messages in the order of the file.
+
+    ``notes`` are sentences on how the whole file was read.
+    """
 
     format: str
     items: Iterator[Item]
+    notes: tuple[str, ...] = ()

@@ -6,10 +6,28 @@ import codecs
 from pathlib import Path
 from typing import IO
 
+import charset_normalizer
+
 from annotations.errors import FileError
 from annotations.readers.base import Sample
 
 HEAD_BYTES = 64 * 1024
+_LEGACY_ENCODINGS = (  # those that exports still come in; where two fit alike, the first
+    "cp1251",
+    "cp1252",
+    "koi8_r",
+    "cp866",
+    "gb18030",
+    "big5",
+    "shift_jis",
+    "euc_jp",
+    "euc_kr",
+    "cp1256",
+    "cp1250",
+    "cp1253",
+    "cp1254",
+    "cp1255",
+)
 _BYTE_ORDER_MARKS = (
     (codecs.BOM_UTF8, "utf-8-sig"),
     (codecs.BOM_UTF32_LE, None),
@@ -25,7 +43,7 @@ def sample(path: Path) -> Sample:
     Raises
     ------
     FileError
-        The file is missing, a folder, unreadable, empty, or text in an encoding that is not read.
+        The file is missing, a folder, unreadable, empty, or text in an encoding that cannot be told.
     """
     if path.is_dir():
         raise FileError(
@@ -41,6 +59,12 @@ def sample(path: Path) -> Sample:
     if not head or (encoding and not text.strip()):
         raise FileError("is empty", where=str(path), hint="Export it again, or name another file.")
     return Sample(path, head, encoding, text)
+
+
+def guessed_encoding(source: Sample) -> str | None:
+    """Return the file's encoding where it was guessed, None where there is no doubt."""
+    certain = {None, "utf-8", *(encoding for _, encoding in _BYTE_ORDER_MARKS)}
+    return None if source.encoding in certain else source.encoding
 
 
 def open_text(source: Sample, *, newline: str | None = "") -> IO[str]:
@@ -78,11 +102,23 @@ def _encoding(head: bytes, path: Path) -> str | None:
         return "utf-8"
     if controls > len(head) // 50:
         return None
-    raise FileError(
-        "is text in an encoding other than UTF-8 (or UTF-16 with a byte order mark)",
-        where=str(path),
-        hint="Save it as UTF-8, for example: iconv -f WINDOWS-1251 -t UTF-8 OLD > NEW",
+    return _guessed(head, path)
+
+
+def _guessed(head: bytes, path: Path) -> str:
+    """Return the encoding that the bytes most likely have: a guess, which the report names."""
+    likely = charset_normalizer.from_bytes(head, cp_isolation=list(_LEGACY_ENCODINGS))
+    found = [match for match in likely if match.encoding in _LEGACY_ENCODINGS]
+    if not found:
+        raise FileError(
+            "is text in an encoding that cannot be told",
+            where=str(path),
+            hint="Save it as UTF-8, for example: iconv -f WINDOWS-1251 -t UTF-8 OLD > NEW",
+        )
+    best = min(
+        found, key=lambda match: (match.chaos, -match.coherence, _LEGACY_ENCODINGS.index(match.encoding))
     )
+    return best.encoding
 
 
 def _without_cut_character(head: bytes) -> bytes:
