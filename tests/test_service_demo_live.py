@@ -92,8 +92,8 @@ def _running(place: Path) -> Iterator[subprocess.Popen[str]]:
         yield process
     finally:
         if process.poll() is None:
-            process.send_signal(signal.SIGINT)
-        process.communicate(timeout=60)
+            process.terminate()
+            process.communicate(timeout=60)
 
 
 def _check_second_run(process: subprocess.Popen[str], output: str, place: Path) -> None:
@@ -104,9 +104,8 @@ def _check_second_run(process: subprocess.Popen[str], output: str, place: Path) 
     assert page is not None
     assert "Talking Points" in httpx.get(page[1], timeout=30).text
     process.send_signal(signal.SIGINT)
-    assert process.stdout is not None
-    rest = process.stdout.read()
-    assert process.wait(timeout=60) == 130
+    rest, _ = process.communicate(timeout=60)
+    assert process.returncode == 130
     assert "Label Studio is stopped" in rest
     assert "Traceback" not in rest
     studio = LocalStudio(place / "workspace-demo" / "studio", _environment())

@@ -47,6 +47,7 @@ from service.studio_access import local_studio
 HOME = Path("workspace-demo")
 FILES = ("dump.txt", "posts.csv", "result.json")
 _RESET = f"The demo can be started anew: remove the folder {HOME}."
+_ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 _LEAST_FREE_BYTES = 200 * 1024 * 1024
 _NEW_POST = (
     "The Foreign Minister said today that no single capital can speak for a world with many centres of power. "
@@ -182,12 +183,15 @@ def _by_annotator(annotations: Sequence[Annotation]) -> dict[str, list[Annotatio
 
 @contextmanager
 def stopping_on_signals() -> Iterator[None]:
-    """Let a termination signal end the block as Ctrl-C does, so that what was started is stopped."""
+    """Let a termination signal end the block as Ctrl-C does, so that what was started is stopped.
+
+    Ctrl-C is among them: a script's background job starts with it ignored.
+    """
 
     def stop(_number: int, _frame: object) -> None:
         raise KeyboardInterrupt
 
-    before = {number: signal.signal(number, stop) for number in (signal.SIGTERM, signal.SIGHUP)}
+    before = {number: signal.signal(number, stop) for number in _ENDING}
     try:
         yield
     finally:
