@@ -88,7 +88,8 @@ def _write(model: Model, folder: Path, created: datetime) -> str:
     rules = Thresholds(tags=[RuleEntry(**asdict(rule)) for rule in model.rules])
     _write_text(folder / "thresholds.json", rules.model_dump_json(indent=1) + "\n")
     _write_text(folder / "card.md", model_card(model))
-    np.savez(folder / "weights.npz", allow_pickle=False, **_arrays(model))
+    # Without allow_pickle=False, which numpy before 2.1 would take for an array; float32 is never pickled.
+    np.savez(folder / "weights.npz", **_arrays(model))  # type: ignore[arg-type]
     manifest = _manifest(model, folder, created)
     _write_text(folder / MANIFEST, manifest.model_dump_json(indent=1) + "\n")
     for file in folder.iterdir():

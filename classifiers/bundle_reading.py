@@ -36,6 +36,7 @@ _LARGEST_VOCABULARY = 256 * _MEBIBYTE
 _LARGEST_WEIGHTS = 4096 * _MEBIBYTE
 _LONGEST_TERM = 200
 _LARGEST_WEIGHT = 1e6
+_NPY = b"\x93NUMPY\x01\x00"
 _UNREADABLE = (
     zipfile.BadZipFile,
     ValueError,
@@ -113,7 +114,11 @@ def read_manifest(path: Path) -> Manifest:
             hint="Train the model again, or use the version of Talking Points that wrote it.",
         )
     manifest = _checked(Manifest, data, file)
-    if manifest.content_digest() != manifest.digest:
+    try:
+        digest = manifest.content_digest()
+    except ValueError as error:
+        raise BundleError("holds a number that is not finite", where=str(file)) from error
+    if digest != manifest.digest:
         raise BundleError("the manifest is not what its digest says", where=str(file))
     expected = {"codebook.yaml", "thresholds.json", "weights.npz", "card.md"}
     expected |= {f"vocabulary.{block.name}.json" for block in manifest.model.blocks}
@@ -251,12 +256,13 @@ def _arrays(data: bytes, shapes: Mapping[str, tuple[int, ...]], file: Path) -> d
 
 
 def _array(stream: IO[bytes], name: str, expected: tuple[int, ...], file: Path) -> Array:
-    """Read one array whose header is believed only as far as it says what is expected."""
-    if np.lib.format.read_magic(stream) != (1, 0):  # type: ignore[no-untyped-call]
+    """Read one array, whose header must be the one expected; it is compared, not parsed."""
+    prefix = stream.read(len(_NPY) + 2)
+    if not prefix.startswith(_NPY):
         raise BundleError(f"the array '{name}' is of an unknown format", where=str(file))
-    shape, by_column, dtype = np.lib.format.read_array_header_1_0(stream)  # type: ignore[no-untyped-call]
-    if dtype != np.dtype("<f4") or by_column or shape != expected:
-        raise BundleError(f"the array '{name}' is {dtype} {shape}, not float32 {expected}", where=str(file))
+    header = stream.read(int.from_bytes(prefix[len(_NPY) :], "little")).replace(b" ", b"").strip()
+    if header != f"{{'descr':'<f4','fortran_order':False,'shape':{expected},}}".replace(" ", "").encode():
+        raise BundleError(f"the array '{name}' is not float32 of shape {expected}", where=str(file))
     data = stream.read()
     if len(data) != 4 * int(np.prod(expected, dtype=np.int64)):
         raise BundleError(f"the array '{name}' is cut off or too long", where=str(file))
@@ -265,4 +271,6 @@ def _array(stream: IO[bytes], name: str, expected: tuple[int, ...], file: Path) 
         raise BundleError(
             f"the array '{name}' holds a value that is not finite, or absurdly large", where=str(file)
         )
+    if name.startswith("idf.") and len(array) and array.min() <= 0:
+        raise BundleError(f"the array '{name}' holds a value that is not positive", where=str(file))
     return array

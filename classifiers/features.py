@@ -38,6 +38,12 @@ class BlockSpec:
     min_df: int = 2
     max_terms: int = 300_000
 
+    def __post_init__(self) -> None:
+        if not 1 <= self.n_min <= self.n_max or (self.kind == "words" and self.n_max > 2):
+            raise ValueError(
+                f"block '{self.name}': no n-grams of {self.kind} from {self.n_min} to {self.n_max}"
+            )
+
 
 @dataclass(frozen=True, slots=True)
 class Block:
@@ -86,13 +92,6 @@ class Corpus:
         return cls(texts, spans, tokens, np.array(text_of, dtype=np.int64))
 
     @property
-    def sentence_of(self) -> Ints:
-        """Shape (n_tokens,): the number of the sentence of every token."""
-        return np.repeat(np.arange(len(self.tokens)), [len(tokens) for tokens in self.tokens]).astype(
-            np.int64
-        )
-
-    @property
     def sums(self) -> Matrix:
         """Shape (n_texts, n_sentences): the matrix that adds up the sentences of every text."""
         bounds = np.searchsorted(self.text_of, np.arange(len(self.texts) + 1)).astype(np.int32)
@@ -105,16 +104,22 @@ class Corpus:
 class Encoder:
     """Counts the terms of fitted blocks; remembers the terms of every word it has met, up to a bound."""
 
-    _REMEMBERED = 200_000
-
-    def __init__(self, blocks: Sequence[Block]) -> None:
+    def __init__(self, blocks: Sequence[Block], remembered: int = 50_000) -> None:
         self.blocks = tuple(blocks)
+        self._remembered = remembered
         self._index: list[dict[str, int]] = []
         offset = 0
         for block in self.blocks:
             self._index.append({term: offset + number for number, term in enumerate(block.terms)})
             offset += len(block.terms)
         self.n_terms = offset
+        self._pair_index = [
+            index
+            for block, index in zip(self.blocks, self._index, strict=True)
+            if block.kind == "words" and block.n_max > 1
+        ]
+        self._block_of = np.repeat(np.arange(len(self.blocks)), [len(block.terms) for block in self.blocks])
+        self._idf = np.concatenate([block.idf for block in self.blocks])
         self._memo: dict[str, tuple[npt.NDArray[np.int32], npt.NDArray[np.float32]]] = {}
 
     def counts(self, corpus: Corpus) -> Matrix:
@@ -125,29 +130,31 @@ class Encoder:
         bounds = np.concatenate([[0], np.cumsum(lengths)])
         shape = (len(corpus.tokens), len(types))
         words = sparse.csr_array((np.ones(len(columns), np.float32), columns, bounds), shape=shape)
-        total = words @ self._terms_of(types)
-        pairs = self._pairs(corpus)
-        return total if pairs is None else total + pairs
+        pairs = [
+            (number, found) for number, tokens in enumerate(corpus.tokens) for _, found in self._pairs(tokens)
+        ]
+        row, column = zip(*pairs, strict=True) if pairs else ((), ())
+        ones = np.ones(len(pairs), dtype=np.float32)
+        return words @ self._terms_of(types) + sparse.csr_array(
+            (ones, (row, column)), shape=(len(corpus.tokens), self.n_terms)
+        )
 
-    def token_terms(self, corpus: Corpus) -> Matrix:
+    def token_terms(self, sentences: Sequence[Sequence[Token]]) -> Matrix:
         """Return each token's part in the counts of its sentence, shape (n_tokens, n_terms).
 
         A pair of words counts half for each of them.
         """
         types: dict[str, int] = {}
-        rows = [types.setdefault(token.form, len(types)) for tokens in corpus.tokens for token in tokens]
+        rows = [types.setdefault(token.form, len(types)) for tokens in sentences for token in tokens]
         single = self._terms_of(types)[rows]
         row: list[int] = []
         column: list[int] = []
-        number = 0
-        for tokens in corpus.tokens:
-            for left, right in pairwise(tokens):
-                for index in self._pair_index:
-                    if (found := index.get(f"{left.form} {right.form}")) is not None:
-                        row += [number, number + 1]
-                        column += [found, found]
-                number += 1
-            number += 1
+        first = 0
+        for tokens in sentences:
+            for number, found in self._pairs(tokens):
+                row += [first + number, first + number + 1]
+                column += [found, found]
+            first += len(tokens)
         halves = np.full(len(row), 0.5, dtype=np.float32)
         return sparse.csr_array(single + sparse.csr_array((halves, (row, column)), shape=single.shape))
 
@@ -156,42 +163,25 @@ class Encoder:
         matrix = counts.copy()
         matrix.data = 1 + np.log(matrix.data)
         row = np.repeat(np.arange(matrix.shape[0]), np.diff(matrix.indptr))
-        block_of, idf = self._columns()
-        matrix.data *= idf[matrix.indices]
-        slot = row * len(self.blocks) + block_of[matrix.indices]
+        matrix.data *= self._idf[matrix.indices]
+        slot = row * len(self.blocks) + self._block_of[matrix.indices]
         squares = np.bincount(slot, weights=matrix.data.astype(np.float64) ** 2, minlength=1)
         matrix.data = (matrix.data / np.sqrt(squares)[slot]).astype(np.float32)
         return matrix
 
-    @property
-    def _pair_index(self) -> list[dict[str, int]]:
+    def _pairs(self, tokens: Sequence[Token]) -> list[tuple[int, int]]:
+        """Return the known pairs of words of a sentence: the number of the first word, and the term."""
+        forms = [token.form for token in tokens]
         return [
-            index
-            for block, index in zip(self.blocks, self._index, strict=True)
-            if block.kind == "words" and block.n_max > 1
+            (number, found)
+            for index in self._pair_index
+            for number, (left, right) in enumerate(pairwise(forms))
+            if (found := index.get(f"{left} {right}")) is not None
         ]
-
-    def _columns(self) -> tuple[Ints, npt.NDArray[np.float32]]:
-        block_of = np.repeat(np.arange(len(self.blocks)), [len(block.terms) for block in self.blocks])
-        return block_of, np.concatenate([block.idf for block in self.blocks])
-
-    def _pairs(self, corpus: Corpus) -> Matrix | None:
-        if not self._pair_index:
-            return None
-        row: list[int] = []
-        column: list[int] = []
-        for index in self._pair_index:
-            for number, tokens in enumerate(corpus.tokens):
-                for left, right in pairwise(tokens):
-                    if (found := index.get(f"{left.form} {right.form}")) is not None:
-                        row.append(number)
-                        column.append(found)
-        ones = np.ones(len(row), dtype=np.float32)
-        return sparse.csr_array((ones, (row, column)), shape=(len(corpus.tokens), self.n_terms))
 
     def _terms_of(self, words: Iterable[str]) -> Matrix:
         """Return the terms of single words, shape (n_words, n_terms)."""
-        if len(self._memo) > self._REMEMBERED:
+        if len(self._memo) > self._remembered:
             self._memo = {}
         memo = self._memo
         found = [memo.get(word) or memo.setdefault(word, self._look_up(word)) for word in words]

@@ -7,7 +7,7 @@ softmax of ``sharpness * score``: a soft maximum that still splits exactly into 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -19,6 +19,7 @@ from classifiers.features import Block, Corpus, Encoder, Matrix
 Floats = npt.NDArray[np.float64]
 Scope = Literal["post", "sentence"]
 _BATCH = 256
+_BATCH_CHARACTERS = 200_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,16 +43,25 @@ class View:
 
 
 @dataclass(frozen=True, slots=True)
-class TokenContributions:
-    """What every token adds to the uncalibrated scores: they and ``base`` add up to the scores.
+class Scored:
+    """Some texts with their scores and what these were made of.
 
-    ``added`` has shape (n_tokens, n_tags), the tokens of all sentences of ``corpus`` one after the other;
-    ``base`` has shape (n_tags,).
+    Attributes
+    ----------
+    counts, features
+        For every scope in use, the terms' counts and the features made of them, shape (n_rows, n_terms),
+        with the same stored entries; a row is a text or a sentence.  Sentences are always counted.
+    linear
+        The linear scores of every view without its bias, shape (n_rows, n_tags).
+    scores
+        The uncalibrated scores, shape (n_texts, n_tags).
     """
 
     corpus: Corpus
-    added: Floats
-    base: Floats
+    counts: Mapping[Scope, Matrix]
+    features: Mapping[Scope, Matrix]
+    linear: Sequence[Floats]
+    scores: Floats
 
 
 class LinearModel:
@@ -64,71 +74,46 @@ class LinearModel:
         self.views = tuple(views)
         self.tag_ids = tuple(tag_ids)
         self.sharpness = sharpness
-        self._encoder = Encoder(blocks)
+        self.encoder = Encoder(blocks)
 
     def scores(self, texts: Sequence[str]) -> Floats:
         """Return the uncalibrated scores (log-odds) of ``texts``, shape (n_texts, n_tags)."""
-        parts = [self._batch(texts[i : i + _BATCH]) for i in range(0, len(texts), _BATCH)]
+        parts = [part.scores for part in self.scored(texts)]
         return np.concatenate(parts) if parts else np.zeros((0, len(self.tag_ids)))
 
-    def contributions(self, text: str) -> TokenContributions:
-        """Split the scores of one text into what its tokens add."""
-        corpus = Corpus.of([text])
-        encoder = self._encoder
-        counts = encoder.counts(corpus)
-        parts, sentence_of = encoder.token_terms(corpus), corpus.sentence_of
-        added = np.zeros((parts.shape[0], len(self.tag_ids)))
-        for view in self.views:
-            if view.scope == "post":
-                whole = corpus.sums @ counts
-                added += (
-                    _shared(parts, np.zeros_like(sentence_of), whole, encoder.tfidf(whole)) @ view.weights
-                )
-            else:
-                values = encoder.tfidf(counts)
-                shares = pooling_weights(values @ view.weights, corpus.text_of, self.sharpness)
-                added += (_shared(parts, sentence_of, counts, values) @ view.weights) * shares[sentence_of]
-        base = np.asarray(np.mean([view.bias for view in self.views], axis=0, dtype=np.float64))
-        return TokenContributions(corpus, added / len(self.views), base)
+    def scored(self, texts: Sequence[str]) -> Iterator[Scored]:
+        """Score ``texts`` in batches that fit into memory, in order."""
+        for batch in _batches(texts):
+            yield self._score(Corpus.of(batch))
 
-    def _batch(self, texts: Sequence[str]) -> Floats:
-        corpus = Corpus.of(texts)
-        counts = self._encoder.counts(corpus)
-        values: dict[Scope, Matrix] = {}
-        total = np.zeros((len(texts), len(self.tag_ids)))
-        for view in self.views:
-            if view.scope not in values:
-                values[view.scope] = self._encoder.tfidf(
-                    corpus.sums @ counts if view.scope == "post" else counts
-                )
-            scores = np.asarray(values[view.scope] @ view.weights, dtype=np.float64)
-            if view.scope == "sentence":
-                scores = pool(scores, corpus, self.sharpness)
-            total += scores + view.bias
-        return total / len(self.views)
+    @property
+    def base(self) -> Floats:
+        """Shape (n_tags,): the scores of a text without any known term."""
+        return np.asarray(np.mean([view.bias for view in self.views], axis=0, dtype=np.float64))
+
+    def _score(self, corpus: Corpus) -> Scored:
+        scopes = {view.scope for view in self.views}
+        counts: dict[Scope, Matrix] = {"sentence": self.encoder.counts(corpus)}
+        if "post" in scopes:
+            counts["post"] = corpus.sums @ counts["sentence"]
+        features = {scope: self.encoder.tfidf(found) for scope, found in counts.items() if scope in scopes}
+        linear = [np.asarray(features[view.scope] @ view.weights, dtype=np.float64) for view in self.views]
+        total = np.zeros((len(corpus.texts), len(self.tag_ids)))
+        for view, found in zip(self.views, linear, strict=True):
+            total += found if view.scope == "post" else pool(found, corpus, self.sharpness)
+        return Scored(corpus, counts, features, linear, total / len(self.views) + self.base)
 
 
-def _shared(parts: Matrix, row_of: npt.NDArray[np.int64], counts: Matrix, values: Matrix) -> Matrix:
-    """Return each token's part in the features of its row, shape (n_tokens, n_terms).
-
-    Parameters
-    ----------
-    parts
-        Each token's part in the counts of its row, shape (n_tokens, n_terms).
-    row_of
-        The row of every token, shape (n_tokens,).
-    counts, values
-        The rows' counts and the features made of them, shape (n_rows, n_terms), with the same stored entries.
-    """
-    n_terms = counts.shape[1]
-    rows = np.repeat(np.arange(counts.shape[0]), np.diff(counts.indptr))
-    places = rows * n_terms + counts.indices
-    order = np.argsort(places)
-    wanted = np.repeat(row_of, np.diff(parts.indptr)) * n_terms + parts.indices
-    entry = order[np.searchsorted(places, wanted, sorter=order)]
-    shared = parts.copy()
-    shared.data = parts.data * (values.data[entry] / counts.data[entry])
-    return shared
+def _batches(texts: Sequence[str]) -> Iterator[Sequence[str]]:
+    """Cut ``texts`` into runs of a bounded number and, but for a single text, of bounded length."""
+    first, size = 0, 0
+    for number, text in enumerate(texts):
+        if number > first and (number - first == _BATCH or size + len(text) > _BATCH_CHARACTERS):
+            yield texts[first:number]
+            first, size = number, 0
+        size += len(text)
+    if first < len(texts):
+        yield texts[first:]
 
 
 def pool(scores: Floats, corpus: Corpus, sharpness: float) -> Floats:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import json
-from typing import Annotated, Final, Literal
+from typing import Annotated, Final, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, JsonValue
+from pydantic import BaseModel, ConfigDict, Field, JsonValue, model_validator
 
 PROTOCOL: Final = 1
 """The version of the bundle's format; raised by any change that an older reader would misread."""
@@ -28,6 +28,12 @@ class BlockEntry(_Record):
     n_min: Annotated[int, Field(ge=1, le=10)]
     n_max: Annotated[int, Field(ge=1, le=10)]
     n_terms: Annotated[int, Field(ge=0, le=5_000_000)]
+
+    @model_validator(mode="after")
+    def _runnable(self) -> Self:
+        if self.n_min > self.n_max or (self.kind == "words" and self.n_max > 2):
+            raise ValueError(f"the scorer has no n-grams of {self.kind} from {self.n_min} to {self.n_max}")
+        return self
 
 
 class ViewEntry(_Record):

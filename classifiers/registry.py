@@ -26,11 +26,14 @@ class Registry:
         return self.models_path / "active"
 
     def versions(self) -> list[str]:
-        """Return the versions, the oldest first."""
+        """Return the versions, the oldest first; before them any whose manifest cannot be read.
+
+        One damaged bundle does not hide the others; what is wrong with it is said when it is used.
+        """
         if not self.models_path.is_dir():
             return []
         found = [entry.name for entry in self.models_path.iterdir() if _is_bundle(entry)]
-        return sorted(found, key=lambda version: (read_manifest(self.models_path / version).created, version))
+        return sorted(found, key=lambda version: (self._created(version), version))
 
     def path(self, version: str) -> Path:
         """Return the folder of a version.
@@ -58,7 +61,7 @@ class Registry:
             None is active, or its folder is gone.
         """
         try:
-            version = self._active_file.read_text(encoding="utf-8").strip()
+            version = self._active_file.read_text(encoding="utf-8", errors="replace").strip()
         except FileNotFoundError:
             raise ModelNotFoundError(
                 "no model is active yet", where=str(self.models_path), hint="Train one: talkingpoints train"
@@ -100,8 +103,16 @@ class Registry:
                 read_bundle(copy)
                 copy.rename(folder)
         except OSError as error:
+            if _is_bundle(folder):  # another process has put it there in the meantime
+                return version
             raise BundleError(f"cannot be stored: {error.strerror or error}", where=str(folder)) from error
         return version
+
+    def _created(self, version: str) -> str:
+        try:
+            return read_manifest(self.models_path / version).created
+        except BundleError:
+            return ""
 
 
 def _is_bundle(path: Path) -> bool:

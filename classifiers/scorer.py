@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,8 @@ import numpy.typing as npt
 
 from annotations.codebook import Codebook
 from classifiers.bundle_reading import read_bundle
-from classifiers.evidence import best_passages
+from classifiers.evidence import passages
+from classifiers.linear import Scored
 from classifiers.model import Model
 from classifiers.predictions import Decision, Evidence, Prediction, TagPrediction
 from classifiers.thresholds import TagRule
@@ -69,18 +71,14 @@ class Scorer:
             A tag of ``tags`` is not in the codebook.
         """
         rules = self._chosen(tags)
-        scores = self._model.linear.scores(texts)
-        predictions = []
-        for text, row in zip(texts, scores, strict=True):
-            found = tuple(self._tag(rule, row) for rule in rules)
+        found: list[Prediction] = []
+        for scored in self._model.linear.scored(texts):
+            columns = [self._judged(rule, scored.scores) for rule in rules]
+            rows = [tuple(column[row] for column in columns) for row in range(len(scored.scores))]
             if explain:
-                wanted = [
-                    each.tag_id for each in found if each.score is not None and each.decision != Decision.NO
-                ]
-                evidence = self.passages(text, wanted)
-                found = tuple(_with_evidence(each, evidence.get(each.tag_id, ())) for each in found)
-            predictions.append(Prediction(self.version, self.codebook.digest, found))
-        return predictions
+                rows = self._explained(scored, rows)
+            found += [Prediction(self.version, self.codebook.digest, row) for row in rows]
+        return found
 
     def probabilities(self, texts: Sequence[str]) -> Floats:
         """Return the calibrated scores, shape (n_texts, n_tags) in the order of ``rules``.
@@ -104,8 +102,9 @@ class Scorer:
         known = [tag for tag in tags if tag in self._column]
         if not known:
             return {}
-        split = self._model.linear.contributions(text)
-        return {tag: best_passages(text, split.corpus, split.added[:, self._column[tag]]) for tag in known}
+        (scored,) = self._model.linear.scored([text])
+        found = passages(self._model.linear, scored, np.array([True]))
+        return {tag: found.best(0, self._column[tag]) for tag in known}
 
     def _chosen(self, tags: Collection[str] | None) -> list[TagRule]:
         if tags is None:
@@ -114,12 +113,24 @@ class Scorer:
             raise KeyError(unknown[0])
         return [rule for rule in self.rules.values() if rule.tag_id in tags]
 
-    def _tag(self, rule: TagRule, scores: Floats) -> TagPrediction:
+    def _judged(self, rule: TagRule, scores: Floats) -> list[TagPrediction]:
+        """Return what one tag gets in every text; ``scores`` has shape (n_texts, n_tags)."""
         if not rule.predicted:
-            return TagPrediction(rule.tag_id, None, None, Decision.ABSTAIN, reason=rule.reason)
-        score = float(rule.calibrated(scores[self._column[rule.tag_id]]))
-        return TagPrediction(rule.tag_id, score, rule.threshold, rule.decide(score))
+            refused = TagPrediction(rule.tag_id, None, None, Decision.ABSTAIN, reason=rule.reason)
+            return [refused] * len(scores)
+        calibrated = rule.calibrated(scores[:, self._column[rule.tag_id]]).tolist()
+        return [TagPrediction(rule.tag_id, score, rule.threshold, rule.decide(score)) for score in calibrated]
 
-
-def _with_evidence(tag: TagPrediction, evidence: tuple[Evidence, ...]) -> TagPrediction:
-    return TagPrediction(tag.tag_id, tag.score, tag.threshold, tag.decision, evidence, tag.reason)
+    def _explained(
+        self, scored: Scored, rows: Sequence[tuple[TagPrediction, ...]]
+    ) -> list[tuple[TagPrediction, ...]]:
+        """Add evidence to the predicted tags that are not decided ``no``."""
+        wanted = [[tag.score is not None and tag.decision is not Decision.NO for tag in row] for row in rows]
+        found = passages(self._model.linear, scored, np.array([any(row) for row in wanted]))
+        return [
+            tuple(
+                replace(tag, evidence=found.best(number, self._column[tag.tag_id])) if asked else tag
+                for tag, asked in zip(row, wanted[number], strict=True)
+            )
+            for number, row in enumerate(rows)
+        ]

@@ -63,7 +63,8 @@ def tag_file(
     Raises
     ------
     FileError
-        The input is of no known format, the suffix of the output means none, or it cannot be written.
+        The input is of no known format, the suffix of the output means none, the output is the input, or
+        it cannot be written.
     """
     opener = _WRITERS.get(out_path.suffix.lower())
     if opener is None:
@@ -72,6 +73,8 @@ def tag_file(
             where=str(out_path),
             hint=f"Use one of {', '.join(sorted(_WRITERS))}.",
         )
+    if in_path.exists() and out_path.exists() and out_path.samefile(in_path):
+        raise FileError("is the input itself", where=str(out_path), hint="Choose another file for the tags.")
     reading = read_posts(in_path, options or ReadOptions())
     counts: Counter[str] = Counter()
     refusals: list[tuple[str, str]] = []

@@ -7,8 +7,10 @@ from collections.abc import Sequence
 
 from annotations.codebook import Codebook, Family, Tag
 from annotations.records import Annotation, Span
+from classifiers.dataset import Dataset
 from classifiers.features import BlockSpec
-from classifiers.training import TrainingOptions
+from classifiers.scorer import Scorer
+from classifiers.training import TrainingOptions, train
 
 SMALL_BLOCKS = (BlockSpec("words", "words", 1, 2), BlockSpec("chars", "chars", 3, 4))
 _CLAIMS = {
@@ -79,6 +81,13 @@ def quick_options(**changes: object) -> TrainingOptions:
     """Return options that train fast: short character grams, three folds."""
     values: dict[str, object] = {"blocks": SMALL_BLOCKS, "n_folds": 3}
     return TrainingOptions(**(values | changes))  # type: ignore[arg-type]
+
+
+def invented_scorer(n_posts: int = 80, **changes: object) -> Scorer:
+    """Return a scorer trained on the invented corpus; ``changes`` are training options."""
+    codebook = invented_codebook()
+    data = Dataset.from_annotations(invented_annotations(n_posts), codebook)
+    return Scorer(train(data, codebook, quick_options(**changes)).model, "0123456789ab")
 
 
 def _post(random_: random.Random, number: int) -> tuple[str, dict[str, tuple[Span, ...]]]:

@@ -21,6 +21,7 @@ Floats = npt.NDArray[np.float64]
 _SLOPE_STRENGTH = 5.0
 _PRIOR_POSITIVES = 20.0
 _BOUNDS = (0.01, 0.99)
+_HIGHEST = float(np.nextafter(1, 0))
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,8 +127,8 @@ def choose_threshold(probabilities: Floats, shares: Floats) -> float:
     weight = float(shares.sum()) / (float(shares.sum()) + _PRIOR_POSITIVES)
     ends = np.clip([best_f1, matching], *_BOUNDS)
     mixed = float(expit(weight * logit(ends[0]) + (1 - weight) * logit(ends[1])))
-    most = int(n * (1 + float(shares.mean())) / 2)
-    return float(np.clip(max(mixed, _cut(ordered, most)), *_BOUNDS)) if most < n else mixed
+    most = min(int(n * (1 + float(shares.mean())) / 2), n - 1)
+    return min(max(mixed, _cut(ordered, most)), _HIGHEST)
 
 
 def _cut(ordered: Floats, n_yes: int) -> float:

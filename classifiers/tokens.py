@@ -16,6 +16,8 @@ from typing import NamedTuple
 from annotations.records import Span
 
 _MAX_FORM = 64
+# A text may be one word of a million characters: what is remembered of a word must be short.
+_REMEMBERED = 4 * _MAX_FORM
 _SINGLE = "\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003134f"
 _JOINERS = "\u00ad\u200c\u200d\u2060"
 _APOSTROPHES = "'\u2019\u02bc\u02bb"
@@ -111,8 +113,9 @@ _ABBREVIATIONS = frozenset(
         "ee.uu",
     ]
 )
+# The look-behind and the possessive quantifiers keep a long run of marks from being tried from each of its places.
 _BOUNDARY = re.compile(
-    r"[.!?…]+[\"'»”’)\]]*(?=\s|$)|[。！？]+[」』”）]*|[\n\r\u2028\u2029\x0b\x0c\x85]+|(?=[•▪‣◦●■►])"
+    r"(?<![.!?…])[.!?…]++[\"'»”’)\]]*+(?=\s|$)|[。！？]+[」』”）]*|[\n\r\u2028\u2029\x0b\x0c\x85]+|(?=[•▪‣◦●■►])"
 )
 _LAST_WORD = re.compile(r"[^\s(«\"“]*$")
 
@@ -128,7 +131,8 @@ class Token(NamedTuple):
 def tokenise(text: str) -> list[Token]:
     """Return the tokens of ``text``, in order and without overlap."""
     return [
-        Token(match.start(), match.end(), normal_form(match.group())) for match in _pattern().finditer(text)
+        Token(match.start(), match.end(), _form(match.group()[:_REMEMBERED]))
+        for match in _pattern().finditer(text)
     ]
 
 
@@ -149,12 +153,16 @@ def sentences(text: str) -> list[Span]:
     return spans
 
 
-@lru_cache(maxsize=1 << 17)
 def normal_form(word: str) -> str:
     """Return what a model sees of a token: NFKC, case folded, without joiners, 64 characters at most."""
-    if word.startswith(("http://", "https://", "HTTP://", "HTTPS://")):
+    return _form(word[:_REMEMBERED])
+
+
+@lru_cache(maxsize=1 << 17)
+def _form(word: str) -> str:
+    if word[:8].casefold().startswith(("http://", "https://")):
         return "https://" + word.split("/", 3)[2].casefold()[:_MAX_FORM]
-    form = unicodedata.normalize("NFKC", word[: 4 * _MAX_FORM]).casefold()
+    form = unicodedata.normalize("NFKC", word).casefold()
     for char in "\u2019\u02bc\u02bb":
         form = form.replace(char, "'")
     return re.sub(f"[{_JOINERS}\ufe0e\ufe0f\\s]", "", form)[:_MAX_FORM] or word[:1]

@@ -12,11 +12,17 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import settings
 
 from annotations.studio.accounts import annotator_client, create_accounts
 from annotations.studio.client import StudioClient
 from annotations.studio.process import Daemon
 from annotations.studio.server import DEFAULT_ENVIRONMENT, LocalStudio, RunningStudio
+
+# A change is judged by the same examples each time; new ones are tried wherever CI is not set.
+settings.register_profile("ci", derandomize=True)
+if os.environ.get("CI"):
+    settings.load_profile("ci")
 
 _SHARED = Path(__file__).resolve().parents[2] / "shared" / "data"
 

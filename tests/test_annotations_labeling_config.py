@@ -160,7 +160,7 @@ def test_special_characters_survive(title: str, definition: str) -> None:
     config = labeling_config(made)
     assert [e.get("value") for e in elements(config, "Label")] == [f"<{title}\"'&"]
     guideline = guideline_html(made)
-    assert f"<{title}" not in guideline
+    assert f'<{title}"' not in guideline
     assert f"<{title}\"'&" in unescape(guideline)
 
 

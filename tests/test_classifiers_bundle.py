@@ -6,20 +6,21 @@ import hashlib
 import io
 import json
 import pickle
-import shutil
 import zipfile
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from classifiers.bundle import write_bundle
 from classifiers.bundle_reading import read_bundle
 from classifiers.dataset import Dataset
-from classifiers.errors import BundleError, ModelNotFoundError
+from classifiers.errors import BundleError
 from classifiers.manifest import Manifest
-from classifiers.registry import Registry
 from classifiers.scorer import Scorer
 from classifiers.testing import invented_annotations, invented_codebook, quick_options
 from classifiers.training import TrainedModel, train
@@ -76,11 +77,24 @@ def test_a_bundle_scores_as_the_model_that_was_trained(trained: TrainedModel, bu
     assert loaded.codebook.digest == trained.model.codebook.digest
 
 
-def test_a_bundle_holds_its_card_and_says_what_it_does_not_predict(bundle: Path) -> None:
-    """The card names the tags, and the reason for the one that is refused."""
-    card = (bundle / "card.md").read_text(encoding="utf-8")
-    assert "`blame`" in card
-    assert "`rare`: too few examples" in card
+def test_a_bundle_gives_the_probabilities_of_the_model_that_was_trained(
+    trained: TrainedModel, bundle: Path
+) -> None:
+    """Calibration is kept as well as the weights."""
+    found = Scorer.load(bundle).probabilities(TEXTS)
+    assert found == pytest.approx(Scorer(trained.model, "x").probabilities(TEXTS), abs=1e-6, nan_ok=True)
+
+
+def test_a_bundle_is_replaced_whole_and_when_it_was_made_is_no_part_of_its_version(
+    trained: TrainedModel, bundle: Path
+) -> None:
+    """Writing again leaves one bundle, of the same version, and nothing beside it."""
+    before = read_bundle(bundle).manifest
+    version = write_bundle(trained, bundle, created=datetime(2030, 1, 1, tzinfo=UTC))
+    after = read_bundle(bundle).manifest
+    assert version == before.version == after.version
+    assert (after.created, before.created != after.created) == ("2030-01-01T00:00:00+00:00", True)
+    assert [path.name for path in bundle.parent.iterdir()] == ["bundle"]
 
 
 def _flip(bundle: Path, name: str) -> None:
@@ -144,6 +158,43 @@ def _promised(bundle: Path) -> None:
     _resealed(bundle)
 
 
+def _with_header(bundle: Path, header: bytes, version: bytes = b"\x01\x00") -> None:
+    """Give one array another header, in an archive that is sound otherwise."""
+    with zipfile.ZipFile(bundle / "weights.npz") as archive:
+        entries = {name: archive.read(name) for name in archive.namelist()}
+    length = len(header).to_bytes(2, "little")
+    entries[next(iter(entries))] = b"\x93NUMPY" + version + length + header + bytes(64)
+    with zipfile.ZipFile(bundle / "weights.npz", "w") as archive:
+        for name, data in entries.items():
+            archive.writestr(name, data)
+    _resealed(bundle)
+
+
+def _zero_idf(arrays: dict[str, np.ndarray]) -> None:
+    arrays["idf.words"] = np.zeros_like(arrays["idf.words"])
+
+
+def _not_a_number(bundle: Path) -> None:
+    path = bundle / "manifest.json"
+    text = path.read_text(encoding="utf-8")
+    path.write_text(text.replace('"metrics": {', '"metrics": {"x": NaN, '), encoding="utf-8")
+
+
+def _described(bundle: Path, change: Callable[[dict], None]) -> None:
+    path = bundle / "manifest.json"
+    content = json.loads(path.read_text(encoding="utf-8"))
+    change(content)
+    path.write_text(json.dumps(content), encoding="utf-8")
+
+
+def _swapped_tags(bundle: Path) -> None:
+    path = bundle / "thresholds.json"
+    content = json.loads(path.read_text(encoding="utf-8"))
+    content["tags"].reverse()
+    path.write_text(json.dumps(content), encoding="utf-8")
+    _resealed(bundle)
+
+
 def _stray() -> dict[str, object]:
     return {"../stray": {"sha256": "0" * 64, "size": 0}}
 
@@ -200,6 +251,20 @@ HOSTILE: dict[str, tuple[Callable[[Path], object], str]] = {
         lambda b: _with_arrays(b, lambda a: a.update({n: v.astype("f8") for n, v in a.items()})),
         "float32",
     ),
+    "a header that is a program": (lambda b: _with_header(b, b"((((__import__('os'))))"), "float32"),
+    "a header of another version": (lambda b: _with_header(b, b"{}", version=b"\x02\x00"), "unknown format"),
+    "a frequency of zero": (lambda b: _with_arrays(b, _zero_idf), "not positive"),
+    "a number that JSON does not have": (_not_a_number, "not finite"),
+    "triples of words, which nobody counts": (
+        lambda b: _described(b, lambda c: c["model"]["blocks"][0].update(n_max=3)),
+        "n-grams",
+    ),
+    "a folder instead of a file": (
+        lambda b: ((b / "card.md").unlink(), (b / "card.md").mkdir()),
+        "card.md",
+    ),
+    "a manifest of one list": (lambda b: (b / "manifest.json").write_text("[1]"), "manifest.json"),
+    "tags of another order": (_swapped_tags, "thresholds.json"),
     "an array too many": (lambda b: _with_arrays(b, lambda a: a.update(more=np.zeros(1, "f4"))), "arrays"),
     "a compressed archive": (lambda b: _with_arrays(b, lambda _: None, compressed=True), "compressed"),
     "an entry that promises gigabytes": (_swollen, "weights.npz"),
@@ -249,34 +314,33 @@ def test_a_folder_that_is_no_bundle_is_not_overwritten(trained: TrainedModel, tm
     assert [path.name for path in tmp_path.iterdir()] == ["notes.txt"]
 
 
-def test_the_registry_keeps_versions_and_the_active_one(bundle: Path, tmp_path: Path) -> None:
-    """A version is added once, activated, and found again."""
-    registry = Registry(tmp_path / "models")
-    with pytest.raises(ModelNotFoundError, match="talkingpoints train"):
-        _ = registry.active() and registry.path("x")
-    version = registry.add(bundle)
-    assert registry.add(bundle) == version
-    registry.activate(version)
-    (registry.models_path / "stray").mkdir()
-    assert (registry.active(), registry.versions()) == (version, [version])
-    assert Scorer.load(registry.path(version)).version == version
-
-
-def test_a_damaged_version_does_not_take_the_place_of_a_sound_one(
-    trained: TrainedModel, bundle: Path, tmp_path: Path
-) -> None:
-    """The active model stays when another cannot be read."""
-    registry = Registry(tmp_path / "models")
-    sound = registry.add(bundle)
-    registry.activate(sound)
-    damaged = registry.models_path / ("0" * 12)
-    shutil.copytree(bundle, damaged)
-    _flip(damaged, "weights.npz")
-    with pytest.raises(BundleError):
-        registry.activate(damaged.name)
-    with pytest.raises(ModelNotFoundError):
-        registry.activate("../models")
-    assert registry.active() == sound
-    _flip(bundle, "weights.npz")
-    with pytest.raises(BundleError):
-        registry.add(bundle)
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(data=st.data())
+def test_bytes_changed_anywhere_are_refused_or_harmless(bundle: Path, data: st.DataObject) -> None:
+    """Whoever can seal a bundle anew still gets nothing but a bundle error out of it."""
+    name = data.draw(
+        st.sampled_from(["weights.npz", "thresholds.json", "codebook.yaml", "vocabulary.words.json"])
+    )
+    manifest, sound = (bundle / "manifest.json").read_bytes(), (bundle / name).read_bytes()
+    content = bytearray(sound)
+    heads = [
+        i for i in range(len(content)) if content[i : i + 2] == b"PK" or content[i : i + 6] == b"\x93NUMPY"
+    ]
+    place = st.integers(0, len(content) - 1)
+    near = st.tuples(st.sampled_from(heads), st.integers(0, 140)).map(sum) if heads else place
+    for _ in range(data.draw(st.integers(1, 4))):
+        position = data.draw(near | place) % len(content)
+        content[position : position + data.draw(st.integers(0, 2))] = data.draw(
+            st.binary(max_size=2) | st.sampled_from([b"((", b"NaN", b"1e999", b"[[", b"*a", b"\\ud800"])
+        )
+    (bundle / name).write_bytes(bytes(content))
+    _resealed(bundle)
+    said = str(bundle)
+    try:
+        read_bundle(bundle)
+    except BundleError as error:
+        said = str(error)
+    finally:
+        (bundle / name).write_bytes(sound)
+        (bundle / "manifest.json").write_bytes(manifest)
+    assert str(bundle) in said

@@ -2,26 +2,20 @@
 
 from __future__ import annotations
 
-import json
-from pathlib import Path
+from itertools import pairwise
 
 import numpy as np
-import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from sklearn import metrics as sk
 
-from annotations.errors import FileError
 from annotations.records import Span
-from classifiers import metrics
 from classifiers.dataset import Dataset
-from classifiers.evaluation import evaluate
+from classifiers.evidence import passages, sentence_parts, token_parts
 from classifiers.predictions import Decision
 from classifiers.scorer import Scorer
-from classifiers.tagging import tag_file
-from classifiers.testing import invented_annotations, invented_codebook, quick_options
-from classifiers.thresholds import ThresholdOptions, choose_threshold, fit_rules
+from classifiers.testing import invented_annotations, invented_codebook, invented_scorer, quick_options
+from classifiers.thresholds import ThresholdOptions
 from classifiers.training import train
 
 CODEBOOK = invented_codebook()
@@ -31,8 +25,7 @@ TEXT = "🕊 The minister met the traders. The coast council lies again! Read mo
 @pytest.fixture(scope="module")
 def scorer() -> Scorer:
     """Return a scorer trained on the invented corpus."""
-    data = Dataset.from_annotations(invented_annotations(80), CODEBOOK)
-    return Scorer(train(data, CODEBOOK, quick_options()).model, "0123456789ab")
+    return invented_scorer()
 
 
 def test_a_post_gets_a_decision_for_every_tag_in_the_codebooks_order(scorer: Scorer) -> None:
@@ -66,17 +59,54 @@ def test_only_the_tags_asked_for_are_answered(scorer: Scorer) -> None:
         scorer.predict([TEXT], tags=["no-such-tag"])
 
 
-def test_token_contributions_add_up_to_the_score(scorer: Scorer) -> None:
-    """Evidence is exact: the parts and the base are the whole."""
+ADDED_UP = [
+    TEXT,
+    "the river belongs to every village",
+    "x",
+    " ".join(["the coast council lies again"] * 30),
+    "Heroes of the league. the coast council lies again!\n" + "word " * 60 + "fair rights to the river",
+]
+
+
+@pytest.mark.parametrize("text", ADDED_UP)
+def test_the_parts_of_sentences_and_tokens_add_up_to_the_score(scorer: Scorer, text: str) -> None:
+    """Evidence is exact: the tokens are the sentence, the sentences and the base are the whole."""
     linear = scorer._model.linear
-    for text in (
-        TEXT,
-        "the river belongs to every village",
-        "x",
-        " ".join(["the coast council lies again"] * 30),
-    ):
-        split = linear.contributions(text)
-        assert split.added.sum(axis=0) + split.base == pytest.approx(linear.scores([text])[0], abs=1e-4)
+    (scored,) = linear.scored(["Questions of transport.", text])
+    sentences = sentence_parts(linear, scored)
+    mine = np.flatnonzero(scored.corpus.text_of == 1)
+    assert sentences[mine].sum(axis=0) + linear.base == pytest.approx(linear.scores([text])[0], abs=1e-5)
+    tokens = token_parts(linear, scored, mine)
+    first = np.cumsum([0, *(len(scored.corpus.tokens[number]) for number in mine)])[:-1]
+    assert np.add.reduceat(tokens, first) == pytest.approx(sentences[mine], abs=1e-5)
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    st.lists(
+        st.text("the coast council lies again.! \n🕊é", max_size=150)
+        | st.lists(st.sampled_from(["the", "coast", "council", "lies", "river.", "word"]), max_size=120).map(
+            " ".join
+        ),
+        min_size=1,
+        max_size=3,
+    )
+)
+def test_evidence_is_that_of_the_tokens_whatever_the_text(scorer: Scorer, texts: list[str]) -> None:
+    """A passage's weight is what its own tokens add; no run of 40 words in any sentence adds more."""
+    linear = scorer._model.linear
+    (scored,) = linear.scored(texts)
+    corpus, found = scored.corpus, passages(linear, scored, np.ones(len(texts), dtype=bool))
+    added = token_parts(linear, scored, np.arange(len(corpus.tokens)))
+    first = np.cumsum([0, *map(len, corpus.tokens)])
+    for row in range(len(texts)):
+        best = [
+            max(added[i : min(i + 40, last), 0].sum() for i in range(start, max(start + 1, last - 39)))
+            for number, (start, last) in enumerate(pairwise(first))
+            if corpus.text_of[number] == row
+        ]
+        expected = sorted((weight for weight in best if weight > 0), reverse=True)[:3]
+        assert [each.weight for each in found.best(row, 0)] == pytest.approx(expected, abs=1e-5)
 
 
 @settings(max_examples=60, deadline=None)
@@ -108,114 +138,53 @@ def test_evidence_of_a_long_sentence_is_its_best_forty_words(scorer: Scorer) -> 
     assert len(evidence[0].text.split()) == 40
 
 
-def test_calibration_never_turns_the_order_of_scores_around() -> None:
-    """A higher score is a higher probability, even where the labels say the opposite."""
-    rng = np.random.default_rng(0)
-    scores = rng.normal(size=(80, 1))
-    labels = (scores[:, [0]] < 0).astype(float)
-    (rule,) = fit_rules(("a",), scores, labels, ThresholdOptions())
-    assert np.all(np.diff(rule.calibrated(np.linspace(-5, 5, 50))) >= 0)
-
-
-@pytest.mark.parametrize("n_positive", [5, 8, 40, 120, 160])
-def test_a_threshold_never_says_yes_to_nearly_everything(n_positive: int) -> None:
-    """Scores that tell nothing do not end as always-yes, whether the tag is rare or frequent."""
-    rng = np.random.default_rng(1)
-    shares = np.zeros(200)
-    shares[:n_positive] = 1
-    probabilities = np.clip(n_positive / 200 + rng.normal(scale=0.02, size=200), 0.001, 0.999)
-    yes = probabilities >= choose_threshold(probabilities, shares)
-    assert yes.mean() <= (1 + n_positive / 200) / 2
-
-
-def test_equal_probabilities_are_decided_alike_and_not_all_yes() -> None:
-    """Ties at the threshold do not sweep the whole corpus in."""
-    shares = np.zeros(100)
-    shares[:10] = 1
-    assert not (np.full(100, 0.1) >= choose_threshold(np.full(100, 0.1), shares)).any()
-
-
-def test_metrics_equal_scikit_learns() -> None:
-    """Average precision, Brier score, precision, recall and F1 are the library's."""
-    rng = np.random.default_rng(2)
-    truth = rng.random((50, 3)) < 0.3
-    score = rng.random((50, 3))
-    assert metrics.brier(truth[:, 0], score[:, 0]) == pytest.approx(
-        sk.brier_score_loss(truth[:, 0], score[:, 0])
+def test_evidence_is_given_for_what_is_not_decided_no(scorer: Scorer) -> None:
+    """Yes and the abstain band are explained; no and refused tags are not."""
+    options = quick_options(thresholds=ThresholdOptions(abstain_margin=1.0))
+    unsure = Scorer(
+        train(Dataset.from_annotations(invented_annotations(60), CODEBOOK), CODEBOOK, options).model, "x"
     )
-    assert metrics.average_precision(truth[:, 0], np.full(50, 0.5)) == pytest.approx(truth[:, 0].mean())
-    _, _, f1 = metrics.precision_recall_f1(truth, score > 0.5)
-    assert f1 == pytest.approx(sk.f1_score(truth.ravel(), score.ravel() > 0.5))
+    for judge in (scorer, unsure):
+        for tag in judge.predict([TEXT], explain=True)[0].tags:
+            assert bool(tag.evidence) <= (tag.score is not None and tag.decision is not Decision.NO)
+    found = {tag.tag_id: tag for tag in unsure.predict([TEXT], explain=True)[0].tags}
+    assert found["blame"].decision is Decision.ABSTAIN
+    assert found["blame"].evidence
 
 
-def test_calibration_error_of_a_worked_example() -> None:
-    """Two bins: 0.2 against 0.5 true, 0.8 against 1.0 true, four entries each: (0.3 + 0.2) / 2."""
-    score = np.array([0.2] * 4 + [0.8] * 4)
-    truth = np.array([1, 1, 0, 0, 1, 1, 1, 1], dtype=bool)
-    assert metrics.expected_calibration_error(truth, score) == pytest.approx(0.25)
+def test_explaining_changes_nothing_but_the_evidence(scorer: Scorer) -> None:
+    """Scores and decisions are the same with and without it, and the passages those asked for by name."""
+    texts = [TEXT, "", "fair rights to the river", TEXT * 30]
+    plain, explained = scorer.predict(texts), scorer.predict(texts, explain=True)
+    for text, one, other in zip(texts, plain, explained, strict=True):
+        for tag, same in zip(one.tags, other.tags, strict=True):
+            assert (tag.score, tag.decision, tag.evidence) == (same.score, same.decision, ())
+            if same.evidence:
+                (alone,) = scorer.passages(text, [tag.tag_id]).values()
+                assert [Span(e.start, e.end) for e in alone] == [Span(e.start, e.end) for e in same.evidence]
+    assert scorer.passages(TEXT, ["rare"]) == {}
 
 
-def test_evidence_hits_where_it_overlaps() -> None:
-    """Touching is not overlapping; only the first passage counts."""
-    assert metrics.evidence_hit([Span(0, 5)], [Span(4, 9)])
-    assert not metrics.evidence_hit([Span(0, 5)], [Span(5, 9)])
-    assert not metrics.evidence_hit([Span(0, 2), Span(4, 6)], [Span(4, 6)])
+def test_at_most_three_passages_the_strongest_first(scorer: Scorer) -> None:
+    """Of equal passages the earlier comes first; none speaks against the tag."""
+    text = "\n".join(["The coast council lies again"] * 5)
+    evidence = scorer.passages(text, ["blame"])["blame"]
+    assert [each.start for each in evidence] == [0, 29, 58]
+    assert all(each.weight > 0 for each in evidence)
 
 
-def test_evaluation_counts_every_tag_that_occurs_the_refused_too(scorer: Scorer) -> None:
-    """A tag that the model refuses has F1 0 and its prevalence as average precision; abstaining is no."""
-    figures = evaluate(scorer, invented_annotations(50, seed=7, annotators=("A",))).to_dict()
-    rare = figures["tags"]["rare"]
-    assert (rare["f1"], rare["threshold"], rare["n_positive"]) == (0.0, None, 1)
-    assert rare["average_precision"] == pytest.approx(1 / 50)
-    assert figures["tags"]["blame"]["f1"] > 0.8
-    assert figures["coverage"] == pytest.approx(0.75)
-    assert figures["macro_f1"] == pytest.approx(np.mean([tag["f1"] for tag in figures["tags"].values()]))
-    assert figures["evidence_hit_rate"] > 0.8
+def test_probabilities_are_the_scores_with_nan_for_refused_tags(scorer: Scorer) -> None:
+    """The table for whoever counts has a column for every tag of the codebook."""
+    found = scorer.probabilities([TEXT, ""])
+    expected = [[np.nan if t.score is None else t.score for t in p.tags] for p in scorer.predict([TEXT, ""])]
+    assert found == pytest.approx(np.array(expected), nan_ok=True)
+    assert scorer.predict([]) == []
 
 
-ROWS = [
-    {"post_id": "a/1", "text": TEXT},
-    {"post_id": "=cmd()/2", "text": "Nothing of note."},
-    {"post_id": "a/3", "text": ""},
-    {"post_id": "a/4", "text": 7},
-]
-
-
-@pytest.mark.parametrize("suffix", [".jsonl", ".csv", ".parquet"])
-def test_a_file_is_tagged_row_by_row(scorer: Scorer, tmp_path: Path, suffix: str) -> None:
-    """Posts are tagged in order; a message without text is skipped, a bad row refused with its place."""
-    source, target = tmp_path / "posts.jsonl", tmp_path / f"tags{suffix}"
-    source.write_text("\n".join(map(json.dumps, ROWS)), encoding="utf-8")
-    report = tag_file(scorer, source, target)
-    assert (report.n_tagged, report.n_skipped, report.n_refused) == (2, 1, 1)
-    assert "line 4" in report.refusals[0][0]
-    readers = {
-        ".parquet": pd.read_parquet,
-        ".csv": pd.read_csv,
-        ".jsonl": lambda path: pd.read_json(path, lines=True),
-    }
-    table = readers[suffix](target)
-    assert list(table["post_id"]) == ["a/1", "'=cmd()/2" if suffix == ".csv" else "=cmd()/2"]
-    assert list(table["blame"]) == ["yes", "no"]
-    assert table["blame_score"].between(0, 1).all()
-    assert set(table["rare"]) == {"abstain"}
-    assert table["rare_score"].isna().all()
-
-
-def test_a_run_that_fails_leaves_the_old_output(scorer: Scorer, tmp_path: Path) -> None:
-    """Half a table never takes the place of a whole one."""
-    target = tmp_path / "tags.csv"
-    target.write_text("old", encoding="utf-8")
-    with pytest.raises(FileError):
-        tag_file(scorer, tmp_path / "nowhere.jsonl", target)
-    source = tmp_path / "posts.jsonl"
-    source.write_text(json.dumps(ROWS[0]), encoding="utf-8")
-
-    def stop(_done: int, _total: int | None) -> None:
-        raise KeyboardInterrupt
-
-    with pytest.raises(KeyboardInterrupt):
-        tag_file(scorer, source, target, stop)
-    assert target.read_text(encoding="utf-8") == "old"
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["posts.jsonl", "tags.csv"]
+def test_a_text_of_fifty_thousand_lines_is_explained(scorer: Scorer) -> None:
+    """No text makes the evidence grow faster than the text."""
+    text = "a\n" * 50_000 + "the coast council lies again"
+    (prediction,) = scorer.predict([text], explain=True)
+    evidence = scorer.passages(text, ["blame"])["blame"]
+    assert len(prediction.tags) == len(CODEBOOK.tag_ids)
+    assert evidence[0].text == "the coast council lies again"

@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from annotations.records import Span
 from classifiers.tokens import normal_form, sentences, tokenise
 
 
@@ -50,6 +51,7 @@ def test_no_sentence_boundary_parts_a_token(text: str) -> None:
         ("क्षत्रिय مُحَمَّد", ["क्षत्रिय", "مُحَمَّد"]),
         ("cafe\u0301 café", ["café", "café"]),
         ("see https://Example.org/a?b=c, ok", ["see", "https://example.org", "ok"]),
+        ("Http://Example.org/A", ["https://example.org"]),
         ("so\u00adft ﬁne", ["soft", "fine"]),
         ("", []),
         ("\ud800 \x00 \u200b", []),
@@ -65,6 +67,12 @@ def test_a_word_without_end_has_a_bounded_form() -> None:
     (token,) = tokenise("a" * 100_000)
     assert (token.start, token.end, len(token.form)) == (0, 100_000, 64)
     assert len(normal_form("ﷺ" * 100)) == 64
+
+
+@pytest.mark.parametrize("run", ["." * 300_000 + "x", "!?" * 150_000 + "x", "." + "'" * 300_000 + "x"])
+def test_a_run_of_marks_without_end_is_no_burden(run: str) -> None:
+    """Marks that end no sentence are looked at once, not once from each of them."""
+    assert sentences(run) == [Span(0, len(run))]
 
 
 @pytest.mark.parametrize(
