@@ -61,13 +61,6 @@ def atomic_text(path: Path) -> Iterator[IO[str]]:
         yield stream
 
 
-@contextmanager
-def atomic_binary(path: Path) -> Iterator[IO[bytes]]:
-    """Yield a binary stream whose content becomes ``path`` when the block succeeds."""
-    with atomic_path(path) as temporary, temporary.open("wb") as stream:
-        yield stream
-
-
 def write_private(path: Path, text: str) -> None:
     """Write a secret: readable and writable by its owner alone (mode 0600), whole or not at all."""
     with atomic_path(path, mode=0o600) as temporary:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from annotations.errors import FileError
-from annotations.files import atomic_binary, atomic_path, atomic_text, neutral_cell, write_private
+from annotations.files import atomic_path, atomic_text, neutral_cell, write_private
 
 
 def test_a_file_appears_whole(tmp_path: Path) -> None:
@@ -23,12 +23,12 @@ def test_a_file_appears_whole(tmp_path: Path) -> None:
 
 def test_an_error_leaves_the_old_file(tmp_path: Path) -> None:
     """An error in the block leaves what was there, and no temporary file."""
-    path = tmp_path / "file.bin"
+    path = tmp_path / "file.txt"
     path.write_bytes(b"old")
 
     def fail() -> None:
-        with atomic_binary(path) as stream:
-            stream.write(b"new")
+        with atomic_text(path) as stream:
+            stream.write("new")
             raise RuntimeError("stop")
 
     with pytest.raises(RuntimeError, match="stop"):

@@ -173,14 +173,3 @@ annotators = Table(
     Column("name", String, nullable=False),
     Column("pseudonym", String, nullable=False),
 )
-
-predictions = Table(
-    "predictions",
-    metadata,
-    Column("post_id", String, primary_key=True),
-    Column("revision", String, primary_key=True),
-    Column("model_version", String, primary_key=True),
-    Column("codebook", String, nullable=False),
-    Column("tags", JSON, nullable=False),
-    Column("predicted_at", String, nullable=False),
-)

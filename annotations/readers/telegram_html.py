@@ -39,10 +39,6 @@ def _recognise(sample: Sample, _options: ReadOptions) -> bool:
     return "<html" in head.lower() and ("page_body chat_page" in sample.text or "Exported Data" in head)
 
 
-def _read(sample: Sample, options: ReadOptions) -> Iterator[Item]:
-    return _items(sample, options)
-
-
 @dataclass(slots=True)
 class _Page:
     """What a joined message takes from the one before it."""
@@ -52,7 +48,7 @@ class _Page:
     forwarded_from: str | None = None
 
 
-def _items(sample: Sample, options: ReadOptions) -> Iterator[Item]:
+def _read(sample: Sample, options: ReadOptions) -> Iterator[Item]:
     page = None
     for number, element in enumerate(elements(sample, ("message", "page_header"))):
         if "page_header" in classes(element):
@@ -64,7 +60,7 @@ def _items(sample: Sample, options: ReadOptions) -> Iterator[Item]:
             continue
         if page is None:
             page = _Page(options.channel_of(ChannelNames(None, None, sample.path.stem)), options.timezone)
-        yield _item(f"{element.get('id') or f'message {number}'}", element, page)
+        yield _item(element.get("id") or f"message {number}", element, page)
     with sample.path.open("rb") as stream:
         stream.seek(max(0, stream.seek(0, 2) - 200))
         if b"</html>" not in stream.read().lower():
@@ -129,7 +125,7 @@ def _source(forwarded: Element | None, before: str | None) -> str | None:
     name = next((child for child in forwarded if "from_name" in classes(child)), None)
     if name is None:
         return before
-    return storable(" ".join(filter(None, ((name.text or "").strip(),)))) or before
+    return storable((name.text or "").strip()) or before
 
 
 def _date(body: Element, zone: tzinfo | None) -> tuple[datetime | None, tuple[str, ...]]:
