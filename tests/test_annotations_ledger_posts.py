@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import shutil
-import subprocess
-import tempfile
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -13,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import create_engine, insert, select, text
+from sqlalchemy import insert, select
 
 from annotations.importing import import_file
 from annotations.ledger.channels import remembered_channel
@@ -27,46 +23,10 @@ from annotations.records import Post
 _DAY = datetime(2025, 1, 1, tzinfo=UTC)
 
 
-@pytest.fixture(scope="module")
-def postgresql_url() -> Iterator[str]:
-    """Start a PostgreSQL of our own, without a network port; yield its URL up to the database's name."""
-    found = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"))
-    if not found:
-        pytest.skip("needs PostgreSQL: apt-get install postgresql")
-    as_postgres: dict[str, Any] = {"user": "postgres"} if os.geteuid() == 0 else {}
-    folder = Path(tempfile.mkdtemp(prefix="talkingpoints-pg-"))
-    if as_postgres:
-        shutil.chown(folder, "postgres")
-    bin_path, data = found[-1].parent, folder / "data"
-
-    def run(*command: str | Path) -> None:
-        subprocess.run(command, check=True, capture_output=True, cwd=folder, **as_postgres)
-
-    try:
-        run(bin_path / "initdb", "-D", data, "-U", "postgres", "-A", "trust", "-E", "UTF8", "--no-sync")
-        options = f"-c listen_addresses='' -c unix_socket_directories='{folder}' -c fsync=off"
-        run(bin_path / "pg_ctl", "-D", data, "-l", folder / "log", "-w", "-o", options, "start")
-        try:
-            yield f"postgresql+psycopg://postgres@/{{}}?host={folder}"
-        finally:
-            run(bin_path / "pg_ctl", "-D", data, "-m", "immediate", "stop")
-    finally:
-        shutil.rmtree(folder)
-
-
-@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.postgresql)])
-def ledger(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Ledger]:
+@pytest.fixture
+def ledger(ledger_url: str) -> Iterator[Ledger]:
     """Return an empty ledger, on each of the two databases."""
-    if request.param == "sqlite":
-        opened = open_ledger(f"sqlite:///{tmp_path / 'ledger.db'}")
-    else:
-        url = request.getfixturevalue("postgresql_url")
-        name = f"t{abs(hash(tmp_path))}"
-        server = create_engine(url.format("postgres"), isolation_level="AUTOCOMMIT")
-        with server.connect() as connection:
-            connection.execute(text(f"CREATE DATABASE {name}"))
-        server.dispose()
-        opened = open_ledger(url.format(name))
+    opened = open_ledger(ledger_url)
     with opened.begin() as connection:
         connection.execute(insert(imports).values(file="f", format="x", started_at=now(), counts={}))
     yield opened

@@ -1,4 +1,4 @@
-"""Opening a ledger: engine, pragmas, schema version, and errors a user can act on."""
+"""Opening a ledger: engine, pragmas, and errors a user can act on."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from pathlib import Path
 from typing import Any
 
 from pydantic_core import PydanticSerializationError, to_json
-from sqlalchemy import Connection, Engine, create_engine, event, insert, select
+from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError, NoSuchModuleError, SQLAlchemyError
 
 from annotations.errors import LedgerError
-from annotations.ledger.tables import SCHEMA_VERSION, ledger_info, metadata
+from annotations.ledger.schema import ensure_schema
 
 _BUSY_SECONDS = 30
 
@@ -49,12 +49,12 @@ class Ledger:
 
 
 def open_ledger(url: str) -> Ledger:
-    """Open the ledger at an SQLAlchemy URL, creating its tables where there are none.
+    """Open the ledger at an SQLAlchemy URL, creating or bringing up to date its tables.
 
     Raises
     ------
     LedgerError
-        The URL is unusable, the database cannot be opened, or it was made by another version.
+        The URL is unusable, the database cannot be opened, or it was made by a later release.
     """
     try:
         parsed = make_url(url)
@@ -75,8 +75,12 @@ def open_ledger(url: str) -> Ledger:
         event.listen(engine, "connect", _prepare_sqlite)
         event.listen(engine, "begin", _begin_immediately)
     ledger = Ledger(engine, where)
-    with ledger.begin() as connection:
-        _ensure_schema(connection, where)
+    try:
+        with ledger.begin() as connection:
+            ensure_schema(connection, where)
+    except BaseException:
+        ledger.close()
+        raise
     return ledger
 
 
@@ -114,20 +118,6 @@ def _prepare_sqlite(connection: Any, _record: Any) -> None:
 def _begin_immediately(connection: Connection) -> None:
     # A transaction that first reads and then writes would fail under a concurrent writer instead of waiting.
     connection.exec_driver_sql("BEGIN IMMEDIATE")
-
-
-def _ensure_schema(connection: Connection, where: str) -> None:
-    metadata.create_all(connection, tables=[ledger_info])
-    version = connection.scalar(select(ledger_info.c.value).where(ledger_info.c.key == "schema_version"))
-    if version is None:
-        metadata.create_all(connection)
-        connection.execute(insert(ledger_info).values(key="schema_version", value=str(SCHEMA_VERSION)))
-    elif version != str(SCHEMA_VERSION):
-        raise LedgerError(
-            f"the ledger has schema version {version}, this release reads {SCHEMA_VERSION}",
-            where=where,
-            hint="Use the release that wrote it, or start another workspace (TALKINGPOINTS_HOME).",
-        )
 
 
 def _explained(error: SQLAlchemyError, where: str) -> LedgerError:

@@ -11,13 +11,15 @@ from sqlalchemy import (
     ForeignKeyConstraint,
     Index,
     Integer,
+    LargeBinary,
     MetaData,
     String,
     Table,
     Text,
 )
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = "0002"
+"""The last step in ``migrations/versions``."""
 
 metadata = MetaData()
 
@@ -71,6 +73,37 @@ revisions = Table(
     Column("cleaner", Integer, nullable=False),  # the version of the cleaner that made the text
     Column("import_id", Integer, ForeignKey("imports.import_id"), nullable=False),
     Column("seen_at", String, nullable=False),
+)
+
+post_signatures = Table(
+    # MinHash signatures of current texts, in the order of their coming; an edited post gets another.
+    "post_signatures",
+    metadata,
+    Column("seq", Integer, primary_key=True, autoincrement=True),
+    Column("post_id", String, nullable=False),
+    Column("revision", String, nullable=False),
+    Column("signature", LargeBinary, nullable=False),
+    Index("post_signatures_post", "post_id"),
+    sqlite_autoincrement=True,  # a number is never used again: see near_duplicates.py
+)
+
+near_duplicates = Table(
+    # Posts whose texts are nearly the same as another's; the cluster bears the name of one of its posts.
+    "near_duplicates",
+    metadata,
+    Column("post_id", String, primary_key=True),
+    Column("cluster", String, nullable=False),
+    Index("near_duplicates_cluster", "cluster"),
+)
+
+erasures = Table(
+    # Posts that were erased on request: what is left is that they were, and they are not imported again.
+    "erasures",
+    metadata,
+    Column("post_id", String, primary_key=True),
+    Column("erased_at", String, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("removed", JSON, nullable=False),  # how many rows, files and tasks
 )
 
 imports = Table(
