@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator
+from contextlib import closing
 from dataclasses import dataclass, replace
 from functools import partial
 from itertools import islice
@@ -13,26 +14,38 @@ from typing import Any
 from sqlalchemy import insert, update
 
 from annotations.ledger.channels import remembered_channel
-from annotations.ledger.recording import DUPLICATE, EDITED, NEW, UNCHANGED, insert_once, record_posts
-from annotations.ledger.store import Ledger, now
+from annotations.ledger.near_duplicates import find_near_duplicates, renew_signatures
+from annotations.ledger.recording import (
+    DUPLICATE,
+    EDITED,
+    ERASED,
+    NEW,
+    UNCHANGED,
+    PreparedPost,
+    insert_once,
+    prepare,
+    record_prepared,
+)
+from annotations.ledger.store import Ledger, now, open_ledger
 from annotations.ledger.tables import imports, refusals
 from annotations.progress import Progress, silent
 from annotations.readers import (
     EmptyItem,
-    Item,
     PostItem,
-    Reading,
     ReadOptions,
     RefusedItem,
     ServiceItem,
     plain_channel,
     read_posts,
 )
+from annotations.reading_ahead import read_ahead
 
 EMPTY, SERVICE, REFUSED = "empty", "service", "refused"
 OUTCOMES = (NEW, EDITED, UNCHANGED, DUPLICATE, EMPTY, SERVICE, REFUSED)
 
-_BATCH = 1_000
+_BATCH = 2_000
+_LARGE = 16 << 20  # bytes; to start a second process takes about as long as to read these
+_ERASED_REASON = "was erased on request, and is not imported again"
 _MOST_REFUSALS = 1_000
 _SHOWN_REFUSALS = 20
 _SHOWN_REASONS = 8
@@ -101,10 +114,11 @@ class ImportReport:
 def import_file(
     ledger: Ledger, path: Path, options: ReadOptions | None = None, progress: Progress = silent
 ) -> ImportReport:
-    """Import a file of posts.
+    """Import a file of posts, and find the near-duplicates among all posts.
 
     Each batch is a transaction: whatever ends the run, what was recorded stays, and the next run goes on with
-    what is missing (the rest is ``unchanged``).
+    what is missing (the rest is ``unchanged``).  A large file is read in a process of its own.
+    ``progress`` is told bytes.
 
     Raises
     ------
@@ -114,49 +128,106 @@ def import_file(
         The ledger cannot be written.
     """
     options = options or ReadOptions()
-    if options.name_channel is plain_channel:
-        options = replace(options, name_channel=partial(remembered_channel, ledger))
-    reading = read_posts(path, options)
-    run = _Run(ledger, str(path), reading)
-    for batch in _batches(reading.items):
-        run.record(batch)
-        progress(run.messages, None)
+    renew_signatures(ledger)
+    run: _Run | None = None
+    with closing(_prepared_batches(ledger, path, options)) as batches:
+        for batch in batches:
+            run = run or _Run(ledger, str(path), batch.format)
+            run.record(batch)
+            progress(*batch.progress)
+    assert run is not None  # noqa: S101 - there is a last batch, be it empty
+    find_near_duplicates(ledger)
     return run.finish()
 
 
-def _batches(items: Iterator[Item]) -> Iterator[list[Item]]:
-    while batch := list(islice(items, _BATCH)):
-        yield batch
+@dataclass(frozen=True, slots=True)
+class _Prepared:
+    """Some messages of a file, brought into the form in which they are recorded; the last may be none."""
+
+    format: str
+    posts: list[PreparedPost]
+    refused: list[Refusal]
+    reasons: dict[str, Counter[str]]
+    notes: Counter[str]
+    progress: tuple[int, int]
+
+
+def _prepared_batches(ledger: Ledger, path: Path, options: ReadOptions) -> Generator[_Prepared]:
+    if not (ledger.url and _is_large(path)):
+        yield from _prepare(ledger, path, options)
+    else:
+        yield from read_ahead(_prepare_elsewhere, ledger.url, path, options)
+
+
+def _is_large(path: Path) -> bool:
+    try:
+        return path.stat().st_size >= _LARGE
+    except OSError:
+        return False  # what is wrong with it is said where it is opened
+
+
+def _prepare_elsewhere(url: str, path: Path, options: ReadOptions) -> Iterator[_Prepared]:
+    with closing(open_ledger(url)) as ledger:
+        yield from _prepare(ledger, path, options)
+
+
+def _prepare(ledger: Ledger, path: Path, options: ReadOptions) -> Iterator[_Prepared]:
+    if options.name_channel is plain_channel:
+        options = replace(options, name_channel=partial(remembered_channel, ledger))
+    reading = read_posts(path, options)
+    notes = Counter(reading.notes)
+    while True:
+        batch = list(islice(reading.items, _BATCH))
+        is_last = len(batch) < _BATCH
+        posts = [item for item in batch if isinstance(item, PostItem)]
+        for item in posts:
+            notes.update(item.notes)
+        yield _Prepared(
+            format=reading.format,
+            posts=prepare([item.post for item in posts]),
+            refused=[Refusal(item.position, item.reason) for item in batch if isinstance(item, RefusedItem)],
+            reasons={
+                EMPTY: Counter(item.reason for item in batch if isinstance(item, EmptyItem)),
+                SERVICE: Counter(item.reason for item in batch if isinstance(item, ServiceItem)),
+            },
+            notes=notes,
+            progress=(reading.meter.size if is_last else reading.meter.bytes_read(), reading.meter.size),
+        )
+        if is_last:
+            return
+        notes = Counter()
 
 
 class _Run:
     """One run over a file, and its row in the table of imports."""
 
-    def __init__(self, ledger: Ledger, file: str, reading: Reading) -> None:
+    def __init__(self, ledger: Ledger, file: str, kind: str) -> None:
         self._ledger = ledger
         self._file = file
-        self._format = reading.format
+        self._format = kind
         self._counts: Counter[str] = Counter()
         self._reasons: dict[str, Counter[str]] = {EMPTY: Counter(), SERVICE: Counter()}
-        self._notes: Counter[str] = Counter(reading.notes)
+        self._notes: Counter[str] = Counter()
         self._refusals: list[Refusal] = []
-        row = {"file": file, "format": reading.format, "started_at": now(), "counts": {}}
+        row = {"file": file, "format": kind, "started_at": now(), "counts": {}}
         with ledger.begin() as connection:
             self._id = connection.execute(
                 insert(imports).values(row).returning(imports.c.import_id)
             ).scalar_one()
 
-    @property
-    def messages(self) -> int:
-        return self._counts.total()
-
-    def record(self, batch: Sequence[Item]) -> None:
-        refused = [item for item in batch if isinstance(item, RefusedItem)]
-        found = [item for item in batch if isinstance(item, PostItem)]
+    def record(self, batch: _Prepared) -> None:
+        counts = Counter({outcome: reasons.total() for outcome, reasons in batch.reasons.items()})
+        refused = batch.refused
         with self._ledger.begin() as connection:
-            outcomes = record_posts(connection, self._id, [item.post for item in found]) if found else []
-            counts = self._counts + Counter(outcomes) + Counter(map(_other_outcome, batch))
-            del counts[""]
+            outcomes = record_prepared(connection, self._id, batch.posts) if batch.posts else []
+            erased = [
+                Refusal(f"post {post.post_id}", _ERASED_REASON)
+                for post, outcome in zip(batch.posts, outcomes, strict=True)
+                if outcome == ERASED
+            ]
+            refused = refused + erased
+            counts += self._counts + Counter(outcomes) + Counter({REFUSED: len(refused)})
+            del counts[ERASED]
             rows = [
                 {"import_id": self._id, "position": item.position, "reason": item.reason} for item in refused
             ]
@@ -165,17 +236,10 @@ class _Run:
                 update(imports).where(imports.c.import_id == self._id).values(counts=dict(counts))
             )
         self._counts = counts
-        self._remember(batch)
-
-    def _remember(self, batch: Sequence[Item]) -> None:
-        for item in batch:
-            if isinstance(item, PostItem):
-                self._notes.update(item.notes)
-            elif isinstance(item, RefusedItem):
-                if len(self._refusals) < _MOST_REFUSALS:
-                    self._refusals.append(Refusal(item.position, item.reason))
-            else:
-                self._reasons[_other_outcome(item)][item.reason] += 1
+        self._notes.update(batch.notes)
+        for outcome, reasons in batch.reasons.items():
+            self._reasons[outcome].update(reasons)
+        self._refusals += refused[: _MOST_REFUSALS - len(self._refusals)]
 
     def finish(self) -> ImportReport:
         counts = {outcome: self._counts[outcome] for outcome in OUTCOMES}
@@ -199,16 +263,3 @@ def _listed(reasons: dict[str, int]) -> str:
     return ", ".join(f"{reason} {number:,}" for reason, number in shown) + (
         f", others {others:,}" if others else ""
     )
-
-
-def _other_outcome(item: Item) -> str:
-    """Return the outcome that an item has of itself; empty for a post, whose outcome the ledger decides."""
-    match item:
-        case EmptyItem():
-            return EMPTY
-        case ServiceItem():
-            return SERVICE
-        case RefusedItem():
-            return REFUSED
-        case _:
-            return ""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from pydantic_core import PydanticSerializationError, to_json
-from sqlalchemy import Connection, Engine, create_engine, event
+from sqlalchemy import ColumnElement, Connection, Engine, create_engine, event, func, select
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError, NoSuchModuleError, SQLAlchemyError
 
@@ -27,6 +27,13 @@ class Ledger:
 
     engine: Engine
     where: str
+
+    @property
+    def url(self) -> str | None:
+        """The URL under which another process can open it (with its password); None for one in memory."""
+        if self.engine.url.database in (None, "", ":memory:") and self.engine.dialect.name == "sqlite":
+            return None
+        return self.engine.url.render_as_string(hide_password=False)
 
     @contextmanager
     def begin(self) -> Iterator[Connection]:
@@ -68,7 +75,7 @@ def open_ledger(url: str) -> Ledger:
     try:
         if is_sqlite and parsed.database and parsed.database != ":memory:":
             Path(parsed.database).parent.mkdir(parents=True, exist_ok=True)
-        engine = create_engine(parsed, json_serializer=_json_text)
+        engine = create_engine(parsed, json_serializer=json_text)
     except (OSError, NoSuchModuleError, ModuleNotFoundError) as error:
         raise LedgerError(f"cannot be opened: {error}", where=where) from error
     if is_sqlite:
@@ -84,6 +91,14 @@ def open_ledger(url: str) -> Ledger:
     return ledger
 
 
+def among(connection: Connection, column: ColumnElement[Any], values: Collection[Any]) -> ColumnElement[bool]:
+    """Return the condition that a column is one of many values, in a form that is compiled only once."""
+    if connection.dialect.name == "sqlite":
+        listed = func.json_each(json_text(list(values))).table_valued("value")
+        return column.in_(select(listed.c.value))
+    return column.in_(values)
+
+
 def now() -> str:
     """Return the present time as the ledger writes times: ISO 8601, UTC, microseconds."""
     return timestamp(datetime.now(UTC))
@@ -94,7 +109,8 @@ def timestamp(moment: datetime) -> str:
     return moment.astimezone(UTC).isoformat(timespec="microseconds")
 
 
-def _json_text(value: Any) -> str:
+def json_text(value: Any) -> str:
+    """Return a value as the JSON text that the ledger holds."""
     try:
         return to_json(value, inf_nan_mode="null").decode("utf-8")
     except PydanticSerializationError:  # lone surrogates, which UTF-8 cannot hold and escapes can

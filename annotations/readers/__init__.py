@@ -76,7 +76,7 @@ def read_posts(path: Path, options: ReadOptions | None = None) -> Reading:
         if kind.recognise(found, options):
             guess = guessed_encoding(found)
             notes = (f"read as {guess.replace('_', '-')}, an encoding that was guessed",) if guess else ()
-            return Reading(kind.name, kind.read(found, options), notes)
+            return Reading(kind.name, kind.read(found, options), notes, found.meter)
     understood = "".join(f"\n    - {kind.description}" for kind in FORMATS)
     raise FileError(
         "is of no known format" if found.encoding else "is a binary file of no known format",

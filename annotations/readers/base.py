@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import tzinfo
 from pathlib import Path
+from typing import IO
 
 from annotations.cleaning import storable
 from annotations.records import Post
@@ -96,6 +97,20 @@ class ReadOptions:
         return self.name_channel(names, self.channel)
 
 
+@dataclass(slots=True)
+class Meter:
+    """How far a file of ``size`` bytes has been read: ``stream`` is what was opened last."""
+
+    size: int = 0
+    stream: IO[bytes] | None = None
+
+    def bytes_read(self) -> int:
+        """Return how many bytes were taken from the file."""
+        if self.stream is None:
+            return 0
+        return self.size if self.stream.closed else self.stream.tell()
+
+
 @dataclass(frozen=True, slots=True)
 class Sample:
     """The beginning of a file, by which its format is found.
@@ -107,6 +122,7 @@ class Sample:
     head: bytes
     encoding: str | None
     text: str
+    meter: Meter = field(default_factory=Meter)
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,9 +143,10 @@ class Format:
 class Reading:
     """A file being read: the name of its format, and its messages in the order of the file.
 
-    ``notes`` are sentences on how the whole file was read.
+    ``notes`` are sentences on how the whole file was read, ``meter`` tells how far it is.
     """
 
     format: str
     items: Iterator[Item]
     notes: tuple[str, ...] = ()
+    meter: Meter = field(default_factory=Meter)

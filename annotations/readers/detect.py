@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import codecs
+import io
 from pathlib import Path
 from typing import IO
 
 import charset_normalizer
 
 from annotations.errors import FileError
-from annotations.readers.base import Sample
+from annotations.readers.base import Meter, Sample
 
 HEAD_BYTES = 64 * 1024
 _LEGACY_ENCODINGS = (  # those that exports still come in; where two fit alike, the first
@@ -52,13 +53,14 @@ def sample(path: Path) -> Sample:
     try:
         with path.open("rb") as stream:
             head = stream.read(HEAD_BYTES)
+            size = stream.seek(0, io.SEEK_END)
     except OSError as error:
         raise FileError(f"cannot be read: {error.strerror or error}", where=str(path)) from error
     encoding = _encoding(head, path)
     text = head.decode(encoding, _errors(encoding)) if encoding else ""
     if not head or (encoding and not text.strip()):
         raise FileError("is empty", where=str(path), hint="Export it again, or name another file.")
-    return Sample(path, head, encoding, text)
+    return Sample(path, head, encoding, text, Meter(size))
 
 
 def guessed_encoding(source: Sample) -> str | None:
@@ -75,10 +77,24 @@ def open_text(source: Sample, *, newline: str | None = "") -> IO[str]:
     FileError
         The file cannot be opened any more.
     """
+    return io.TextIOWrapper(
+        open_bytes(source), encoding=source.encoding, errors=_errors(source.encoding), newline=newline
+    )
+
+
+def open_bytes(source: Sample) -> IO[bytes]:
+    """Open a file and let its meter tell how far it is read.
+
+    Raises
+    ------
+    FileError
+        The file cannot be opened any more.
+    """
     try:
-        return source.path.open(encoding=source.encoding, errors=_errors(source.encoding), newline=newline)
+        source.meter.stream = stream = source.path.open("rb", buffering=1 << 20)
     except OSError as error:
         raise FileError(f"cannot be read: {error.strerror or error}", where=str(source.path)) from error
+    return stream
 
 
 def _errors(encoding: str | None) -> str:

@@ -9,6 +9,7 @@ from typing import Any
 from lxml import etree
 
 from annotations.readers.base import Sample
+from annotations.readers.detect import open_bytes
 
 Element = Any  # lxml's element, which has no type hints
 
@@ -29,7 +30,7 @@ def elements(sample: Sample, wanted: Sequence[str]) -> Iterator[Element]:
     """
     names = frozenset(wanted)
     open_wanted: list[Element] = []
-    with sample.path.open("rb") as stream:
+    with open_bytes(sample) as stream:
         encoding = sample.encoding if sample.encoding != "utf-8-sig" else "utf-8"
         events = etree.iterparse(
             stream, events=("start", "end"), html=True, tag="div", encoding=encoding, huge_tree=True
