@@ -65,7 +65,7 @@ class ImportReport:
 
     ``counts`` has every outcome and sums to the messages read.  ``reasons`` counts why messages were empty
     or service, ``notes`` what was read by convention or left out.  ``refusals`` holds the first 1,000; the
-    ledger holds all.
+    ledger holds all.  ``near_duplicates`` is how many posts of the whole ledger are now in clusters.
     """
 
     file: str
@@ -75,6 +75,7 @@ class ImportReport:
     reasons: dict[str, dict[str, int]]
     notes: dict[str, int]
     refusals: tuple[Refusal, ...]
+    near_duplicates: int = 0
 
     @property
     def messages(self) -> int:
@@ -91,6 +92,7 @@ class ImportReport:
             "counts": dict(self.counts),
             "reasons": {outcome: dict(counts) for outcome, counts in self.reasons.items()},
             "notes": dict(self.notes),
+            "near_duplicates": self.near_duplicates,
             "refusals": [
                 {"file": self.file, "position": refusal.position, "reason": refusal.reason}
                 for refusal in self.refusals
@@ -102,6 +104,8 @@ class ImportReport:
         lines = [f"{self.file} ({self.format}): {self.messages:,} messages: {counts}"]
         lines += [f"  {outcome}: {_listed(reasons)}" for outcome, reasons in self.reasons.items()]
         lines += [f"  note: {note}: {number:,}" for note, number in self.notes.items()]
+        if self.near_duplicates:
+            lines.append(f"  near-duplicates: {self.near_duplicates:,} posts of the ledger are like another")
         shown = self.refusals[:_SHOWN_REFUSALS]
         lines += [f"  refused: {self.file}, {refusal.position}: {refusal.reason}" for refusal in shown]
         if self.counts[REFUSED] > len(shown):
@@ -136,8 +140,7 @@ def import_file(
             run.record(batch)
             progress(*batch.progress)
     assert run is not None  # noqa: S101 - there is a last batch, be it empty
-    find_near_duplicates(ledger)
-    return run.finish()
+    return run.finish(find_near_duplicates(ledger))
 
 
 @dataclass(frozen=True, slots=True)
@@ -241,7 +244,7 @@ class _Run:
             self._reasons[outcome].update(reasons)
         self._refusals += refused[: _MOST_REFUSALS - len(self._refusals)]
 
-    def finish(self) -> ImportReport:
+    def finish(self, alike: int) -> ImportReport:
         counts = {outcome: self._counts[outcome] for outcome in OUTCOMES}
         with self._ledger.begin() as connection:
             done = {"counts": counts, "finished_at": now()}
@@ -254,6 +257,7 @@ class _Run:
             reasons={name: dict(reasons.most_common()) for name, reasons in self._reasons.items() if reasons},
             notes=dict(self._notes.most_common()),
             refusals=tuple(self._refusals),
+            near_duplicates=alike,
         )
 
 

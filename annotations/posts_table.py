@@ -101,6 +101,7 @@ def post_row(stored: StoredPost) -> dict[str, Any]:
         "forwards": post.forwards,
         "reactions": dict(post.reactions),
         "duplicate_of": stored.duplicate_of,
+        "cluster": stored.cluster,
     }
 
 

@@ -11,6 +11,7 @@ from sqlalchemy import delete, insert, select
 
 from annotations.ledger import near_duplicates as module
 from annotations.ledger.near_duplicates import find_near_duplicates, leave_clusters, renew_signatures
+from annotations.ledger.posts import current_posts, post_counts
 from annotations.ledger.recording import record_posts
 from annotations.ledger.store import Ledger, now, open_ledger
 from annotations.ledger.tables import imports, ledger_info, near_duplicates, post_signatures
@@ -186,3 +187,16 @@ def test_a_thousand_posts_of_one_pattern(ledger: Ledger) -> None:
         "A/0000": 500,
         "A/0001": 500,
     }
+
+
+def test_one_post_of_each_cluster(ledger: Ledger) -> None:
+    """Posts come with the name of their cluster, and on request one of each."""
+    _record(ledger, [_post("A/1", _text("a")), _post("A/2", _text("a", edits=1)), _post("A/3", _text("b"))])
+    assert {stored.post.post_id: stored.cluster for stored in current_posts(ledger)} == {
+        "A/1": "A/1",
+        "A/2": "A/1",
+        "A/3": None,
+    }
+    assert [stored.post.post_id for stored in current_posts(ledger, one_per_cluster=True)] == ["A/1", "A/3"]
+    counts = post_counts(ledger)
+    assert (counts["near_duplicates"], counts["clusters"]) == (2, 1)

@@ -19,6 +19,7 @@ from sqlalchemy import insert
 from annotations.cleaning import clean
 from annotations.errors import FileError
 from annotations.importing import import_file
+from annotations.ledger.near_duplicates import find_near_duplicates, renew_signatures
 from annotations.ledger.posts import StoredPost, current_posts
 from annotations.ledger.recording import record_posts
 from annotations.ledger.store import Ledger, now, open_ledger
@@ -57,11 +58,13 @@ _POSTS = [
 def ledger(tmp_path: Path) -> Iterator[Ledger]:
     """Return a ledger with posts that are hard to write."""
     opened = open_ledger(f"sqlite:///{tmp_path / 'ledger.db'}")
+    renew_signatures(opened)
     with opened.begin() as connection:
         connection.execute(
             insert(imports).values(import_id=1, file="f", format="x", started_at=now(), counts={})
         )
         record_posts(connection, 1, _POSTS)
+    find_near_duplicates(opened)
     yield opened
     opened.close()
 

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, Select, and_, func, select, tuple_
+from sqlalchemy import ColumnElement, Row, Select, and_, func, or_, select, tuple_
 
 from annotations.ledger.store import Ledger
-from annotations.ledger.tables import imports, posts, refusals, revisions
+from annotations.ledger.tables import erasures, imports, near_duplicates, posts, refusals, revisions
 from annotations.records import Post
 
 _PAGE = 1_000
@@ -18,10 +18,15 @@ _PAGE = 1_000
 
 @dataclass(frozen=True, slots=True)
 class StoredPost:
-    """A post with its current text; ``duplicate_of`` is another post, the first seen with the same text."""
+    """A post with its current text.
+
+    ``duplicate_of`` is another post, the first seen with the same text; ``cluster`` is the name that
+    near-duplicates share, the first of their post ids.
+    """
 
     post: Post
     duplicate_of: str | None
+    cluster: str | None = None
 
 
 def current_posts(
@@ -30,8 +35,11 @@ def current_posts(
     channels: Collection[str] | None = None,
     limit: int | None = None,
     include_duplicates: bool = True,
+    one_per_cluster: bool = False,
 ) -> Iterator[StoredPost]:
     """Yield the posts by date (those without one last) and post id.
+
+    ``one_per_cluster`` leaves out all near-duplicates but the one that names their cluster.
 
     They are read a page at a time, each in a transaction of its own, so that the caller may write to the
     ledger between two of them.
@@ -41,6 +49,9 @@ def current_posts(
         wanted.append(posts.c.channel.in_(channels))
     if not include_duplicates:
         wanted.append(posts.c.duplicate_of.is_(None))
+    if one_per_cluster:
+        cluster = near_duplicates.c.cluster
+        wanted.append(or_(cluster.is_(None), cluster == posts.c.post_id))
     left = limit
     for dated in (True, False):
         last: tuple[str, str] | None = None
@@ -56,12 +67,18 @@ def current_posts(
 
 
 def post_counts(ledger: Ledger) -> dict[str, int]:
-    """Return how many posts, revisions, channels, duplicates, imports and refused messages there are."""
+    """Return how many posts, revisions, channels, duplicates, imports and refused messages there are.
+
+    ``near_duplicates`` counts the posts that are in one of the ``clusters``, ``erased`` those erased on request.
+    """
     queries: Mapping[str, Select[Any]] = {
         "posts": select(func.count()).select_from(posts),
         "revisions": select(func.count()).select_from(revisions),
         "channels": select(func.count(posts.c.channel.distinct())),
         "duplicates": select(func.count(posts.c.duplicate_of)),
+        "near_duplicates": select(func.count()).select_from(near_duplicates),
+        "clusters": select(func.count(near_duplicates.c.cluster.distinct())),
+        "erased": select(func.count()).select_from(erasures),
         "imports": select(func.count()).select_from(imports),
         "refused": select(func.count()).select_from(refusals),
     }
@@ -76,10 +93,11 @@ def _page(wanted: list[ColumnElement[bool]], dated: bool, last: tuple[str, str] 
         here.append(tuple_(posts.c.date, posts.c.post_id) > last)
     elif last is not None:
         here.append(posts.c.post_id > last[1])
+    alike = near_duplicates.c.post_id == posts.c.post_id
     current = and_(revisions.c.post_id == posts.c.post_id, revisions.c.revision == posts.c.revision)
     return (
-        select(posts, revisions.c.text, revisions.c.raw, revisions.c.edited_at)
-        .select_from(posts.join(revisions, current))
+        select(posts, revisions.c.text, revisions.c.raw, revisions.c.edited_at, near_duplicates.c.cluster)
+        .select_from(posts.join(revisions, current).outerjoin(near_duplicates, alike))
         .where(*here)
         .order_by(posts.c.date, posts.c.post_id)
     )
@@ -103,7 +121,7 @@ def _stored(row: Row[Any]) -> StoredPost:
         forwards=row.forwards,
         reactions=dict(row.reactions),
     )
-    return StoredPost(post, row.duplicate_of)
+    return StoredPost(post, row.duplicate_of, row.cluster)
 
 
 def _moment(value: str | None) -> datetime | None:

@@ -40,6 +40,7 @@ POST_COLUMNS = (
     "forwards",
     "reactions",
     "duplicate_of",
+    "cluster",
 )
 """The columns of our own table of posts, in order."""
 
@@ -57,7 +58,7 @@ FOURCAT_NAMES = {
 }
 """Columns of 4CAT's CSV of Telegram posts (github.com/digitalmethodsinitiative/4cat, datasources/telegram)."""
 
-READ_COLUMNS = (*POST_COLUMNS[:-1], "has_photo")
+READ_COLUMNS = (*POST_COLUMNS[:-2], "has_photo")  # which posts are alike is found anew
 
 UTC_NOTE = "a date without a time zone was read as UTC"
 COUNT_NOTE = "a count of views or forwards that is no number was left out"

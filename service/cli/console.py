@@ -43,10 +43,13 @@ def ledger(of: Settings) -> Iterator[Ledger]:
 
 @contextmanager
 def progress(title: str, unit: str = "posts") -> Iterator[Progress]:
-    """Yield a progress callback that draws a bar on a terminal, and nothing where standard error is a file."""
-    with tqdm(
-        desc=title, unit=f" {unit}", disable=not sys.stderr.isatty(), leave=False, file=sys.stderr
-    ) as bar:
+    """Yield a progress callback that draws a bar on a terminal, and nothing where standard error is a file.
+
+    ``unit`` is what is counted; ``B``, bytes, are shown as kB, MB and GB.
+    """
+    scale = {"unit": "B", "unit_scale": True} if unit == "B" else {"unit": f" {unit}"}
+    shown = sys.stderr.isatty()
+    with tqdm(desc=title, disable=not shown, leave=False, file=sys.stderr, **scale) as bar:
 
         def report(done: int, total: int | None) -> None:
             if total is not None:

@@ -78,7 +78,7 @@ def import_posts(
     with console.ledger(settings) as ledger:
         for file in files:
             try:
-                with console.progress(file.name, "messages") as progress:
+                with console.progress(file.name, "B") as progress:
                     options = ReadOptions(channel=channel, column_map=columns, timezone=timezone)
                     reports.append(import_file(ledger, file, options, progress))
             except TalkingPointsError as error:
@@ -106,12 +106,20 @@ def import_posts(
 )
 @click.option("--channel", "channels", multiple=True, help="Only this channel (may be repeated).")
 @click.option("--no-duplicates", is_flag=True, help="Leave out posts with the text of an earlier one.")
-def posts(out: Path | None, channels: tuple[str, ...], no_duplicates: bool) -> None:
+@click.option(
+    "--one-per-cluster", is_flag=True, help="Of near-duplicates (forwards, small edits) only the first."
+)
+def posts(out: Path | None, channels: tuple[str, ...], no_duplicates: bool, one_per_cluster: bool) -> None:
     """Write the posts of the ledger as a table that can be imported again."""
     if out is not None:
         table_format(out)
     with console.ledger(console.settings()) as ledger:
-        found = current_posts(ledger, channels=channels or None, include_duplicates=not no_duplicates)
+        found = current_posts(
+            ledger,
+            channels=channels or None,
+            include_duplicates=not no_duplicates,
+            one_per_cluster=one_per_cluster,
+        )
         if out is None:
             write_posts(sys.stdout, found)
         else:

@@ -51,6 +51,7 @@ def status_command(as_json: bool) -> None:
         "Codebook": found["codebook"],
         "Posts": f"{ledger['posts']:,} in {ledger['channels']:,} channels, {ledger['duplicates']:,} duplicates, "
         f"{ledger['revisions'] - ledger['posts']:,} earlier revisions",
+        "Near-duplicates": f"{ledger['near_duplicates']:,} posts in {ledger['clusters']:,} clusters",
         "Imports": f"{ledger['imports']:,}, {ledger['refused']:,} messages refused",
         "Label Studio": found["studio"] or "not running (talkingpoints studio up)",
         "Tasks": f"{studio['n_tasks']:,}",
