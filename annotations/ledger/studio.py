@@ -104,7 +104,8 @@ def has_annotations(ledger: Ledger) -> bool:
 def annotated_posts_unknown(ledger: Ledger) -> list[str]:
     """Return the ids of posts that have annotations and are not in the ledger, sorted."""
     query = (
-        select(studio_annotations.c.post_id.distinct())
+        select(studio_annotations.c.post_id)
+        .distinct()
         .select_from(studio_annotations.outerjoin(posts, posts.c.post_id == studio_annotations.c.post_id))
         .where(posts.c.post_id.is_(None), *_READABLE)
     )
