@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import codecs
 import json
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from annotations.errors import FileError, LabelsError
 from annotations.files import atomic_text
@@ -24,7 +24,15 @@ from annotations.labels_line import (
 )
 from annotations.records import Annotation
 
-__all__ = ["annotation_from_dict", "annotation_to_dict", "read_labels", "write_labels"]
+__all__ = [
+    "annotation_from_dict",
+    "annotation_to_dict",
+    "label_at",
+    "labels_line",
+    "read_labels",
+    "scan_labels",
+    "write_labels",
+]
 
 _SHOWN = 20
 # Line ends for some programs; as escapes they are the same JSON, and a line stays a line for everybody.
@@ -49,21 +57,46 @@ def read_labels(path: Path, tag_ids: Collection[str] | None = None) -> list[Anno
         Lines that are not annotations; the first 20 problems are shown as
         ``file:line: field: what is wrong``.
     """
-    annotations: list[Annotation] = []
+    return [annotation for _, annotation in scan_labels(path, tag_ids)]
+
+
+def scan_labels(path: Path, tag_ids: Collection[str] | None = None) -> Iterator[tuple[int, Annotation]]:
+    """Yield (where its line begins, in bytes; annotation) one after the other, as :func:`read_labels` has them.
+
+    Raises
+    ------
+    FileError, LabelsError
+        As :func:`read_labels`, the latter at the end of the file.
+    """
     bad: list[str] = []
-    n_bad_lines = 0
-    for number, content in _lines(path):
+    n_bad = n_bad_lines = 0
+    for number, place, content in _lines(path):
         reading = _read_line(content, tag_ids)
         if isinstance(reading, Annotation):
-            annotations.append(reading)
+            yield place, reading
         else:
             n_bad_lines += 1
-            bad += [f"{path}:{number}: {problem}" for problem in reading]
-    if bad:
-        shown = bad[:_SHOWN] + ([f"and {len(bad) - _SHOWN} more"] if len(bad) > _SHOWN else [])
+            n_bad += len(reading)
+            bad += [f"{path}:{number}: {problem}" for problem in reading[: _SHOWN - len(bad)]]
+    if n_bad:
+        shown = bad + ([f"and {n_bad - _SHOWN} more"] if n_bad > _SHOWN else [])
         lines = "1 line is" if n_bad_lines == 1 else f"{n_bad_lines} lines are"
         raise LabelsError("\n  ".join([f"{lines} not an annotation", *shown]), where=str(path))
-    return annotations
+
+
+def label_at(stream: IO[bytes], place: int) -> Annotation:
+    """Return the annotation whose line begins at ``place``, as :func:`scan_labels` gave it.
+
+    Raises
+    ------
+    LabelsError
+        The file has been changed since.
+    """
+    stream.seek(place)
+    reading = _read_line(stream.readline().removeprefix(codecs.BOM_UTF8).rstrip(b"\r\n"), None)
+    if isinstance(reading, Annotation):
+        return reading
+    raise LabelsError("the file was changed while it was read", where=str(stream.name), hint="Run it again.")
 
 
 def write_labels(path: Path, annotations: Iterable[Annotation]) -> int:
@@ -81,20 +114,26 @@ def write_labels(path: Path, annotations: Iterable[Annotation]) -> int:
         for annotation in annotations:
             content = annotation_to_dict(annotation)
             annotation_from_dict(content)
-            line = json.dumps(content, ensure_ascii=False, allow_nan=False)
-            stream.write(line.translate(_LINE_ENDS) + "\n")
+            stream.write(labels_line(content))
             count += 1
     return count
 
 
-def _lines(path: Path) -> Iterator[tuple[int, bytes]]:
-    """Yield (line number from 1, bytes) of the lines that are not blank; only LF and CRLF end a line."""
+def labels_line(content: Mapping[str, Any]) -> str:
+    """Return the content of an annotation (``annotation_to_dict``) as a line, with its line end."""
+    return json.dumps(content, ensure_ascii=False, allow_nan=False).translate(_LINE_ENDS) + "\n"
+
+
+def _lines(path: Path) -> Iterator[tuple[int, int, bytes]]:
+    """Yield (line number from 1, first byte, content) of the lines not blank; only LF and CRLF end a line."""
     try:
         with path.open("rb") as stream:
+            place = 0
             for number, line in enumerate(stream, start=1):
                 content = line.removeprefix(codecs.BOM_UTF8) if number == 1 else line
                 if content.strip():
-                    yield number, content.rstrip(b"\r\n")
+                    yield number, place, content.rstrip(b"\r\n")
+                place += len(line)
     except FileNotFoundError:
         raise FileError("there is no such file", where=str(path), hint="Name a labels.jsonl.") from None
     except OSError as error:

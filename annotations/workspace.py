@@ -37,6 +37,11 @@ class Workspace:
         return self.home / "reports"
 
     @property
+    def pseudonyms_path(self) -> Path:
+        """The key of the pseudonyms in exports (mode 0600), made by the first export that needs it."""
+        return self.home / "pseudonyms.key"
+
+    @property
     def studio_path(self) -> Path:
         """The data, credentials (mode 0600) and log of the local Label Studio."""
         return self.home / "studio"

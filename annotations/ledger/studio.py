@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from sqlalchemy import Connection, RowMapping, delete, func, insert, select, update
@@ -21,6 +21,7 @@ from annotations.ledger.tables import (
 from annotations.records import Annotation
 
 _PENDING = "studio_project_pending:"
+_READABLE = (studio_annotations.c.deleted_at.is_(None), studio_annotations.c.parsed.is_not(None))
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,11 +71,18 @@ def stored_annotations(
 
 
 def latest_annotations(
-    ledger: Ledger, project: str | None = None, *, pseudonyms: bool = False
+    ledger: Ledger,
+    project: str | None = None,
+    *,
+    pseudonyms: bool = False,
+    post_ids: Sequence[str] | None = None,
 ) -> list[StoredAnnotation]:
-    """Return the live annotations, stale ones too, with where they come from; by post and annotator."""
+    """Return the live annotations, stale ones too, with where they come from; by post and annotator.
+
+    ``post_ids`` (some hundreds at most) limits them to those of some posts.
+    """
     latest: dict[tuple[str, str, str], StoredAnnotation] = {}
-    for stored in _live(ledger, project, pseudonyms):
+    for stored in _live(ledger, project, pseudonyms, post_ids):
         annotation = stored.annotation
         key = (annotation.post_id, annotation.revision, annotation.annotator)
         other = latest.get(key)
@@ -84,6 +92,25 @@ def latest_annotations(
         ):
             latest[key] = stored
     return [latest[key] for key in sorted(latest)]
+
+
+def has_annotations(ledger: Ledger) -> bool:
+    """Tell whether there is any live annotation that could be read."""
+    query = select(studio_annotations.c.annotation_id).where(*_READABLE).limit(1)
+    with ledger.begin() as connection:
+        return connection.scalar(query) is not None
+
+
+def annotated_posts_unknown(ledger: Ledger) -> list[str]:
+    """Return the ids of posts that have annotations and are not in the ledger, sorted."""
+    query = (
+        select(studio_annotations.c.post_id)
+        .distinct()
+        .select_from(studio_annotations.outerjoin(posts, posts.c.post_id == studio_annotations.c.post_id))
+        .where(posts.c.post_id.is_(None), *_READABLE)
+    )
+    with ledger.begin() as connection:
+        return sorted(connection.scalars(query))
 
 
 def studio_counts(ledger: Ledger, project: str | None = None) -> StudioCounts:
@@ -174,7 +201,9 @@ def remember_pending_project(ledger: Ledger, server: str, mark: str | None) -> N
             connection.execute(insert(ledger_info).values(key=_PENDING + server, value=mark))
 
 
-def _live(ledger: Ledger, project: str | None, pseudonyms: bool) -> Iterator[StoredAnnotation]:
+def _live(
+    ledger: Ledger, project: str | None, pseudonyms: bool, post_ids: Sequence[str] | None
+) -> Iterator[StoredAnnotation]:
     name = annotators.c.pseudonym if pseudonyms else annotators.c.name
     joined = studio_annotations.outerjoin(
         annotators,
@@ -192,10 +221,12 @@ def _live(ledger: Ledger, project: str | None, pseudonyms: bool) -> Iterator[Sto
             posts.c.revision.label("present"),
         )
         .select_from(joined)
-        .where(studio_annotations.c.deleted_at.is_(None), studio_annotations.c.parsed.is_not(None))
+        .where(*_READABLE)
     )
     if project is not None:
         query = query.where(studio_annotations.c.project == project)
+    if post_ids is not None:
+        query = query.where(studio_annotations.c.post_id.in_(post_ids))
     with ledger.begin() as connection:
         rows = connection.execute(query).mappings().all()
     yield from map(_stored, rows)

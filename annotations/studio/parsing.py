@@ -192,6 +192,11 @@ def _suggested_titles(task: Mapping[str, Any], received: Mapping[str, Any]) -> I
         else []
     )
     yield from _choices(own)
+    for item in result if isinstance(result, list) else []:
+        # As our own export writes it (annotations.exporting.studio_json).
+        meta = item.get("meta") if isinstance(item, dict) else None
+        titles = meta.get("taken_over") if isinstance(meta, dict) else None
+        yield from (title for title in (titles if isinstance(titles, list) else []) if isinstance(title, str))
     for prediction in candidates:
         if isinstance(prediction, dict) and parent is not None and prediction.get("id") == parent:
             yield from _choices(prediction.get("result"))

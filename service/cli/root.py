@@ -21,6 +21,7 @@ _MODULES = {
     "studio": "studio",
     "push": "studio",
     "pull": "studio",
+    "export": "exporting",
     "agreement": "learning",
     "train": "learning",
     "evaluate": "learning",

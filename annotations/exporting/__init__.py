@@ -1,0 +1,1 @@
+"""Annotated posts for others: sources of entries, gold, pseudonyms, and a writer for each format."""
