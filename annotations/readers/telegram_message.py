@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import UTC, datetime, tzinfo
 from typing import Any
 
@@ -64,9 +63,7 @@ def _message_item(position: str, message: _Message, channel: str, zone: tzinfo |
     if not text:
         return EmptyItem(position, ", ".join(media) or "no text")
     date, notes = _date(message, zone)
-    entities = message.get("text_entities") or message["text"]
-    found = list(_entities(entities)) if isinstance(entities, list) else []
-    hashtags = [content for kind, content, _ in found if kind == "hashtag"]
+    hashtags, links = _hashtags_and_links(message.get("text_entities") or message["text"])
     return PostItem(
         position,
         Post(
@@ -78,8 +75,8 @@ def _message_item(position: str, message: _Message, channel: str, zone: tzinfo |
             edited_at=_edited(message, zone),
             forwarded_from=_name(message, "forwarded_from", "forwarded_from_id"),
             reply_to=_reply(message),
-            hashtags=tuple(dict.fromkeys(hashtags)) if found else find_hashtags(text),
-            links=tuple(dict.fromkeys(filter(None, map(_link, found)))),
+            hashtags=find_hashtags(text) if hashtags is None else hashtags,
+            links=links,
             media=media,
             reactions=_reactions(message.get("reactions")),
         ),
@@ -118,25 +115,32 @@ def _joined(field: str, value: object) -> str:
     return "".join(parts)
 
 
-def _entities(parts: list[Any]) -> Iterator[tuple[str, str, str]]:
-    """Yield type, text and href of the entities that are well formed."""
-    for part in parts:
-        if isinstance(part, dict) and isinstance(part.get("text"), str) and isinstance(part.get("type"), str):
-            href = part.get("href")
-            yield (
-                part["type"],
-                storable(part["text"]).strip(),
-                storable(href) if isinstance(href, str) else "",
-            )
-
-
-def _link(entity: tuple[str, str, str]) -> str:
-    kind, content, href = entity
-    return href if kind == "text_link" else content if kind == "link" else ""
+def _hashtags_and_links(parts: object) -> tuple[tuple[str, ...] | None, tuple[str, ...]]:
+    """Return what Telegram marked as hashtags and as links; None for hashtags where it marked nothing at all."""
+    hashtags: dict[str, None] = {}
+    links: dict[str, None] = {}
+    is_marked = False
+    for part in parts if isinstance(parts, list) else ():
+        if not isinstance(part, dict):
+            continue
+        kind, content = part.get("type"), part.get("text")
+        if not isinstance(kind, str) or not isinstance(content, str):
+            continue
+        is_marked = True
+        if kind == "hashtag":
+            hashtags[storable(content).strip()] = None
+        elif kind == "link":
+            links[storable(content).strip()] = None
+        elif kind == "text_link" and isinstance(part.get("href"), str):
+            links[storable(part["href"])] = None
+    links.pop("", None)
+    return tuple(hashtags) if is_marked else None, tuple(links)
 
 
 def _media(message: _Message) -> tuple[str, ...]:
-    kinds = [name for key, name in _MEDIA_KEYS.items() if message.get(key) is not None]
+    kinds = []
+    if not _MEDIA_KEYS.keys().isdisjoint(message):
+        kinds = [name for key, name in _MEDIA_KEYS.items() if message.get(key) is not None]
     if isinstance(message.get("media_type"), str):
         kinds.append(storable(message["media_type"]))
     elif message.get("file") is not None:
