@@ -1,0 +1,88 @@
+"""The edges of a post: its first and last lines and sentences, and whether the post was there before."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Literal
+from zlib import crc32
+
+from annotations.records import Span
+
+Edge = Literal["opening", "closing"]
+EDGES: tuple[Edge, ...] = ("opening", "closing")
+
+_LINE = re.compile("[^\n\r\x0b\x0c\x85\u2028\u2029]+")
+_SENTENCE_END = re.compile(r"[.!?…]+[\"'»”’)\]]*\s+(?=\S)|[。！？]+[」』”）]*\s*(?=\S)")
+_WORDS = re.compile(r"\w+")
+_BITS = 1 << 26
+_MOST_WORDS = 100
+_FEW_WORDS = 6
+_SHORT = 20
+
+
+def lines_of(text: str) -> list[Span]:
+    """Return the lines of a text that are not blank, without the white space around them."""
+    found = []
+    for match in _LINE.finditer(text):
+        line = match.group()
+        if stripped := line.strip():
+            start = match.start() + len(line) - len(line.lstrip())
+            found.append(Span(start, start + len(stripped)))
+    return found
+
+
+def edge_lines(lines: list[Span], edge: Edge, most: int) -> list[Span]:
+    """Return the lines from an edge inwards, ``most`` at the most."""
+    return lines[:most] if edge == "opening" else lines[: -most - 1 : -1]
+
+
+def edge_sentence(text: str, line: Span, edge: Edge, longest: int) -> Span | None:
+    """Return the first or last sentence of a line; None where it is the whole line or longer than ``longest``."""
+    first, last = line.start, line.end
+    if edge == "opening":
+        found = _SENTENCE_END.search(text, first, min(last, first + longest))
+        return Span(first, found.start() + len(found.group().rstrip())) if found else None
+    starts = [found.end() for found in _SENTENCE_END.finditer(text, max(first, last - longest), last)]
+    return Span(starts[-1], last) if starts else None
+
+
+def visible(text: str) -> int:
+    """Return how many characters of a text are no white space."""
+    return len("".join(text.split()))
+
+
+class Distinct:
+    """Remembers posts in 8 MB, however many they are, and tells a near-copy from a new post.
+
+    Two posts are near-copies if their longest lines are: of the sets of three-word shingles, one of two minima
+    over a hash is the same (MinHash, A. Broder, 1997).  Of a thousand new posts, up to 15 may be taken for
+    copies once half a million are known.
+    """
+
+    def __init__(self) -> None:
+        self._seen = bytearray(_BITS // 8)
+
+    def is_new(self, channel: str, text: str, lines: list[Span]) -> bool:
+        """Tell whether no near-copy of the post was seen in the channel before, and remember it."""
+        longest = max(lines, key=lambda line: line.end - line.start).quote(text)
+        if len(longest) < _SHORT:
+            longest = text
+        hashes = [crc32(shingle) for shingle in _shingles(longest.casefold())]
+        salt = crc32(channel.encode())
+        marks = (min(hashes), min(value * 0x9E3779B1 & 0xFFFFFFFF for value in hashes))
+        known = False
+        for band, mark in enumerate(marks):
+            place = crc32(f"{salt} {band} {mark}".encode()) % _BITS
+            known = known or bool(self._seen[place >> 3] >> (place & 7) & 1)
+            self._seen[place >> 3] |= 1 << (place & 7)
+        return not known
+
+
+def _shingles(text: str) -> Iterator[bytes]:
+    parts, size = _WORDS.findall(text)[:_MOST_WORDS], 3
+    if len(parts) < _FEW_WORDS:
+        # A script without spaces, or next to no words.
+        parts, size = list("".join(parts)[: 8 * _MOST_WORDS]) or [text], 8
+    for first in range(max(1, len(parts) - size + 1)):
+        yield " ".join(parts[first : first + size]).encode()
