@@ -13,19 +13,19 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict, dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 from annotations.boilerplate_edges import EDGES, Distinct, Edge, edge_lines, edge_sentence, lines_of, visible
 from annotations.boilerplate_rulings import NO_RULINGS, Rulings
 from annotations.boilerplate_shape import is_transparent, normal_form, reads_like_boilerplate
-from annotations.cleaning import clean
 from annotations.progress import Progress, silent
 from annotations.records import Post, Span
 
 _REPORT_EVERY = 1_000
 _MOST_TALLIES = 100_000
 _EXAMPLES = 3
-_Key = tuple[Edge, str]
+Place = Edge | Literal["anywhere"]
+_Key = tuple[Place, str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,11 +54,11 @@ class Recognised:
     """A recognised line of a channel: as it was first written, at how many different posts, and some of them.
 
     ``share`` is of the channel's different posts.  ``why`` is ``repeated``, or ``ruling`` for a line that a person
-    called boilerplate.
+    called boilerplate, which it is anywhere in a post.
     """
 
     channel: str
-    edge: Edge
+    place: Place
     text: str
     count: int
     share: float
@@ -81,12 +81,13 @@ class Boilerplate:
     n_posts: dict[str, int]
     rulings: Rulings = NO_RULINGS
     limits: Limits = field(default_factory=Limits)
-    _known: frozenset[tuple[str, Edge, str]] = frozenset()
+    _known: frozenset[tuple[str, Place, str]] = frozenset()
 
     def spans(self, channel: str, text: str) -> tuple[Span, ...]:
         """Return the boilerplate of a clean text, in order: from each edge inwards, as far as it goes unbroken.
 
-        Lines of hashtags or emoji alone stay, and do not break it.
+        Lines of hashtags or emoji alone stay, and do not break it.  Lines that a person called boilerplate may
+        stand anywhere.
         """
         lines = lines_of(text)
 
@@ -95,6 +96,7 @@ class Boilerplate:
 
         found = sorted(
             {span for edge in EDGES for span, _ in _from_edge(text, lines, edge, self.limits, accepts)}
+            | {span for span, _ in _dropped(channel, text, lines, self.rulings)}
         )
         part = sum(visible(span.quote(text)) for span in found)
         return tuple(found) if part <= self.limits.max_part * visible(text) else ()
@@ -126,6 +128,16 @@ def _from_edge(
         return
 
 
+def _dropped(channel: str, text: str, lines: list[Span], rulings: Rulings) -> Iterator[tuple[Span, str]]:
+    """Yield the lines that a person called boilerplate."""
+    if not rulings.dropped:
+        return
+    for line in lines:
+        normal = normal_form(line.quote(text))
+        if rulings.drops(channel, normal):
+            yield line, normal
+
+
 def mask(text: str, spans: Iterable[Span]) -> str:
     """Return ``text`` with spaces in place of the spans; its length, its lines and all other offsets stay."""
     parts, last = [], 0
@@ -141,12 +153,9 @@ def without(text: str, spans: Iterable[Span]) -> str:
     masked = mask(text, spans)
     if masked == text:
         return text
-    kept = [
-        new.rstrip()
-        for old, new in zip(text.split("\n"), masked.split("\n"), strict=True)
-        if new.strip() or not old.strip()
-    ]
-    return clean("\n".join(kept))
+    pairs = zip(text.split("\n"), masked.split("\n"), strict=True)
+    kept = [old if old == new else new.strip() for old, new in pairs if new.strip() or not old.strip()]
+    return "\n".join(kept).strip()
 
 
 def find_boilerplate(
@@ -216,11 +225,14 @@ class _Counting:
         def accepts(_edge: Edge, normal: str) -> bool:
             return self._is_candidate(post.channel, normal)
 
-        return {
-            (edge, normal): span.quote(post.text)
-            for edge in EDGES
-            for span, normal in _from_edge(post.text, lines, edge, self._limits, accepts)
-        }
+        found: dict[_Key, str] = {}
+        for edge in EDGES:
+            for span, normal in _from_edge(post.text, lines, edge, self._limits, accepts):
+                place: Place = "anywhere" if self._rulings.drops(post.channel, normal) else edge
+                found[place, normal] = span.quote(post.text)
+        for span, normal in _dropped(post.channel, post.text, lines, self._rulings):
+            found["anywhere", normal] = span.quote(post.text)
+        return found
 
     def _is_candidate(self, channel: str, normal: str) -> bool:
         if self._rulings.keeps(channel, normal):
@@ -238,17 +250,16 @@ class _Counting:
 
     def result(self) -> Boilerplate:
         lines: list[Recognised] = []
-        known: set[tuple[str, Edge, str]] = set()
+        known: set[tuple[str, Place, str]] = set()
         for channel, tallies in sorted(self._tallies.items()):
             n_posts = self._n_posts[channel]
             found = [(key, tally) for key, tally in tallies.items() if self._is_enough(channel, key, tally)]
-            for (edge, normal), tally in sorted(found, key=lambda each: (-each[1].count, each[0])):
-                why = "ruling" if self._rulings.drops(channel, normal) else "repeated"
+            for (place, normal), tally in sorted(found, key=lambda each: (-each[1].count, each[0])):
+                why = "ruling" if place == "anywhere" else "repeated"
                 share = tally.count / n_posts
-                lines.append(
-                    Recognised(channel, edge, tally.text, tally.count, share, tuple(tally.post_ids), why)
-                )
-                known.add((channel, edge, normal))
+                ids = tuple(tally.post_ids)
+                lines.append(Recognised(channel, place, tally.text, tally.count, share, ids, why))
+                known.add((channel, place, normal))
         return Boilerplate(tuple(lines), self._n_posts, self._rulings, self._limits, frozenset(known))
 
     def _is_enough(self, channel: str, key: _Key, tally: _Tally) -> bool:

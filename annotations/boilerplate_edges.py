@@ -16,7 +16,8 @@ _LINE = re.compile("[^\n\r\x0b\x0c\x85\u2028\u2029]+")
 _SENTENCE_END = re.compile(r"[.!?…]+[\"'»”’)\]]*\s+(?=\S)|[。！？]+[」』”）]*\s*(?=\S)")
 _WORDS = re.compile(r"\w+")
 _BITS = 1 << 26
-_MOST_WORDS = 100
+_FACTORS = (1, 0x9E3779B1, 0x85EBCA77, 0xC2B2AE3D)
+_MOST_WORDS = 50
 _FEW_WORDS = 6
 _SHORT = 20
 
@@ -55,9 +56,10 @@ def visible(text: str) -> int:
 class Distinct:
     """Remembers posts in 8 MB, however many they are, and tells a near-copy from a new post.
 
-    Two posts are near-copies if their longest lines are: of the sets of three-word shingles, one of two minima
-    over a hash is the same (MinHash, A. Broder, 1997).  Of a thousand new posts, up to 15 may be taken for
-    copies once half a million are known.
+    Two posts are near-copies if their longest lines are: of the sets of three-word shingles, one of two pairs of
+    minima over hashes is the same (MinHash, A. Broder, 1997).  Lines that share 90 % of their shingles pass for
+    copies in 96 cases of 100, lines that share 30 % in 17.  With half a million posts known, some 15 in a thousand
+    new ones are taken for copies.
     """
 
     def __init__(self) -> None:
@@ -70,10 +72,10 @@ class Distinct:
             longest = text
         hashes = [crc32(shingle) for shingle in _shingles(longest.casefold())]
         salt = crc32(channel.encode())
-        marks = (min(hashes), min(value * 0x9E3779B1 & 0xFFFFFFFF for value in hashes))
+        minima = [min(value * factor & 0xFFFFFFFF for value in hashes) for factor in _FACTORS]
         known = False
-        for band, mark in enumerate(marks):
-            place = crc32(f"{salt} {band} {mark}".encode()) % _BITS
+        for band in (0, 2):
+            place = crc32(f"{salt} {band} {minima[band]} {minima[band + 1]}".encode()) % _BITS
             known = known or bool(self._seen[place >> 3] >> (place & 7) & 1)
             self._seen[place >> 3] |= 1 << (place & 7)
         return not known

@@ -24,7 +24,9 @@ _LINK = re.compile(
     rf"|(?<![\w.@])(?:[\w-]+\.)+(?:{_DOMAINS})(?![\w.])(?:/\S*)?|(?<![\w.])[\w-]+\.me/\S+",
     re.IGNORECASE,
 )
+_NUMBER = re.compile(r"\d+")
 _HASHTAG = re.compile(r"[#＃]\w")
+_HASHTAGS = re.compile(r"[#＃]\w+")
 _INVISIBLE = re.compile("[\u00ad\u200b-\u200f\u2060\ufe0e\ufe0f\ufeff\U0001f3fb-\U0001f3ff]")
 _MARKDOWN = re.compile(r"\*\*|~~|`")
 _APOSTROPHES = re.compile("[\u2018\u2019\u02bc\u02bb\u00b4`]")
@@ -53,17 +55,19 @@ def normal_form(line: str) -> str:
     """
     text = unicodedata.normalize("NFKC", line).casefold()
     text = _APOSTROPHES.sub("'", _MARKDOWN.sub("", _INVISIBLE.sub("", text)))
+    if not any(mark in text for mark in "@./"):
+        return " ".join(_NUMBER.sub("0", text).split())
     parts, last = [], 0
     for link in _LINK.finditer(text):
-        parts += [re.sub(r"\d+", "0", text[last : link.start()]), link.group()]
+        parts += [_NUMBER.sub("0", text[last : link.start()]), link.group()]
         last = link.end()
-    parts.append(re.sub(r"\d+", "0", text[last:]))
+    parts.append(_NUMBER.sub("0", text[last:]))
     return " ".join("".join(parts).split())
 
 
 def is_transparent(normal: str) -> bool:
     """Tell whether a line has nothing but hashtags, emoji and signs: it stays, and a footer may stand behind it."""
-    return not _WORD.search(re.sub(r"[#＃]\w+", "", normal))
+    return not _WORD.search(_HASHTAGS.sub("", normal))
 
 
 class _Words(NamedTuple):
@@ -106,13 +110,14 @@ def _is_service(part: str, has_title: bool) -> bool:
     linked = _A_LINK in part
     if not words:
         return linked
+    if len(words) > (_MAX_LINKED_WORDS if linked else _MAX_WORDS):
+        return False
     has_call = bool(_words().calls.search(rest))
+    if _EMPHATIC.search(rest) and not has_call:
+        return False
     others = _WORD.findall(_words().all.sub(" ", rest))
     weight = sum(len(word) for word in others if len(word) > _SHORT_WORD or _UNSPACED.match(word))
     covered = sum(map(len, words)) - sum(map(len, others))
-    longest = _MAX_LINKED_WORDS if linked else _MAX_WORDS
-    if len(words) > longest or (_EMPHATIC.search(rest) and not has_call):
-        return False
     if linked:
         return covered >= weight if covered else len(words) <= _MAX_FOREIGN_WORDS
     return covered > weight and (has_call or has_title or not _SENTENCE_END.search(rest))
