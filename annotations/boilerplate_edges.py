@@ -7,6 +7,8 @@ from collections.abc import Iterator
 from typing import Literal
 from zlib import crc32
 
+import numpy as np
+
 from annotations.records import Span
 
 Edge = Literal["opening", "closing"]
@@ -16,7 +18,7 @@ _LINE = re.compile("[^\n\r\x0b\x0c\x85\u2028\u2029]+")
 _SENTENCE_END = re.compile(r"[.!?…]+[\"'»”’)\]]*\s+(?=\S)|[。！？]+[」』”）]*\s*(?=\S)")
 _WORDS = re.compile(r"\w+")
 _BITS = 1 << 26
-_FACTORS = (1, 0x9E3779B1, 0x85EBCA77, 0xC2B2AE3D)
+_FACTORS = np.array([1, 0x9E3779B1, 0x85EBCA77, 0xC2B2AE3D], dtype=np.uint32)
 _MOST_WORDS = 50
 _FEW_WORDS = 6
 _SHORT = 20
@@ -70,9 +72,9 @@ class Distinct:
         longest = max(lines, key=lambda line: line.end - line.start).quote(text)
         if len(longest) < _SHORT:
             longest = text
-        hashes = [crc32(shingle) for shingle in _shingles(longest.casefold())]
+        hashes = np.fromiter(map(crc32, _shingles(longest.casefold())), dtype=np.uint32)
         salt = crc32(channel.encode())
-        minima = [min(value * factor & 0xFFFFFFFF for value in hashes) for factor in _FACTORS]
+        minima = (hashes[:, None] * _FACTORS).min(axis=0).tolist()
         known = False
         for band in (0, 2):
             place = crc32(f"{salt} {band} {minima[band]} {minima[band + 1]}".encode()) % _BITS
