@@ -22,7 +22,6 @@ from annotations.progress import Progress, silent
 from annotations.records import Post, Span
 
 _REPORT_EVERY = 1_000
-_MOST_TALLIES = 100_000
 _EXAMPLES = 3
 Place = Edge | Literal["anywhere"]
 _Key = tuple[Place, str]
@@ -35,6 +34,7 @@ class Limits:
     It stands at the edge of at least ``min_posts`` different posts and of the share ``min_share`` of a channel's
     posts, and has at most ``max_length`` code points.  ``n_opening`` and ``n_closing`` lines are an edge.  A post
     of which more than ``max_part`` (of the characters that are no white space) would be boilerplate has none.
+    Beyond ``most_candidates`` the rare ones are forgotten.
     """
 
     min_posts: int = 5
@@ -43,6 +43,7 @@ class Limits:
     max_part: float = 0.5
     n_opening: int = 2
     n_closing: int = 5
+    most_candidates: int = 100_000
 
     def n_lines(self, edge: Edge) -> int:
         """Return how many lines an edge has."""
@@ -202,7 +203,7 @@ class _Counting:
         self._n_posts: dict[str, int] = {}
         self._tallies: dict[str, dict[_Key, _Tally]] = {}
         self._n_tallies = 0
-        self._prune_at = _MOST_TALLIES
+        self._prune_at = limits.most_candidates
 
     def add(self, post: Post) -> None:
         lines = lines_of(post.text)
@@ -246,7 +247,7 @@ class _Counting:
             for key in [key for key, of in tallies.items() if of.count <= error * (n_posts - of.born)]:
                 del tallies[key]
         self._n_tallies = sum(map(len, self._tallies.values()))
-        self._prune_at = max(_MOST_TALLIES, 2 * self._n_tallies)
+        self._prune_at = max(self._limits.most_candidates, 2 * self._n_tallies)
 
     def result(self) -> Boilerplate:
         lines: list[Recognised] = []

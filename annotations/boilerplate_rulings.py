@@ -69,7 +69,7 @@ def read_rulings(path: Path) -> Rulings:
         raise FileError("is not UTF-8 text", where=str(path), hint="Save it as UTF-8.") from error
     except OSError as error:
         raise FileError(f"cannot be read: {error.strerror or error}", where=str(path)) from error
-    if not text.strip():
+    if all(not line or line.startswith("#") for line in map(str.strip, text.splitlines())):
         return NO_RULINGS
     return _rulings(read_document(text), path)
 
