@@ -16,7 +16,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
 from annotations.boilerplate_edges import EDGES, Distinct, Edge, edge_lines, edge_sentence, lines_of, visible
-from annotations.boilerplate_rulings import NO_RULINGS, Rulings
+from annotations.boilerplate_rulings import LONGEST_LINE, NO_RULINGS, Rulings
 from annotations.boilerplate_shape import is_transparent, normal_form, reads_like_boilerplate
 from annotations.progress import Progress, silent
 from annotations.records import Post, Span
@@ -134,6 +134,8 @@ def _dropped(channel: str, text: str, lines: list[Span], rulings: Rulings) -> It
     if not rulings.dropped:
         return
     for line in lines:
+        if line.end - line.start > LONGEST_LINE:
+            continue
         normal = normal_form(line.quote(text))
         if rulings.drops(channel, normal):
             yield line, normal

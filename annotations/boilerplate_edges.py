@@ -89,4 +89,4 @@ def _shingles(text: str) -> Iterator[bytes]:
         # A script without spaces, or next to no words.
         parts, size = list("".join(parts)[: 8 * _MOST_WORDS]) or [text], 8
     for first in range(max(1, len(parts) - size + 1)):
-        yield " ".join(parts[first : first + size]).encode()
+        yield " ".join(parts[first : first + size]).encode("utf-8", "surrogatepass")

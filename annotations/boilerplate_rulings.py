@@ -25,6 +25,8 @@ from annotations.errors import FileError
 _EVERY = "*"
 _FIELDS = ("keep", "drop")
 _LARGEST = 1_000_000
+LONGEST_LINE = 500
+"""The longest line that a person can rule on, in code points."""
 _HINT = "A file of rulings has channels ('*' for all), below them keep: and drop:, below these lines: '- Read in full'."
 
 
@@ -113,5 +115,10 @@ def _read(document: Document, found: dict[str, dict[tuple[str, str], int]]) -> I
                     normal = normal_form(line) if isinstance(line, str) else ""
                     if not normal or "\n" in line.strip():
                         yield at, f"channel '{channel}', {field}: a line of text is expected"
+                    elif len(line) > LONGEST_LINE:
+                        yield (
+                            at,
+                            f"channel '{channel}', {field}: a line has at most {LONGEST_LINE} characters",
+                        )
                     else:
                         found[field][channel, normal] = at

@@ -76,6 +76,7 @@ def is_transparent(normal: str) -> bool:
 class _Words(NamedTuple):
     calls: re.Pattern[str]
     attributions: re.Pattern[str]
+    neutral: re.Pattern[str]
     all: re.Pattern[str]
 
 
@@ -119,11 +120,15 @@ def _is_service(part: str, has_title: bool) -> bool:
     if _EMPHATIC.search(rest) and not has_call:
         return False
     others = _WORD.findall(_words().all.sub(" ", rest))
-    weight = sum(len(word) for word in others if len(word) > _SHORT_WORD or _UNSPACED.match(word))
     covered = sum(map(len, words)) - sum(map(len, others))
+    weight = sum(len(word) for word in others if _is_weighty(word))
     if linked:
         return covered >= weight if covered else len(words) <= _MAX_FOREIGN_WORDS
     return covered > weight and (has_call or has_title or not _SENTENCE_END.search(rest))
+
+
+def _is_weighty(word: str) -> bool:
+    return bool(_UNSPACED.match(word)) or (len(word) > _SHORT_WORD and not _words().neutral.match(word))
 
 
 @cache
@@ -134,6 +139,7 @@ def _words() -> _Words:
     return _Words(
         _pattern(data["calls"], data["anywhere_calls"]),
         _pattern(data["attributions"], []),
+        _pattern(data["neutral"], []),
         _pattern(named, [*data["anywhere_calls"], *data["anywhere"]]),
     )
 
