@@ -104,9 +104,9 @@ def test_several_lines_are_recognised_from_the_edge_inwards() -> None:
 def test_differences_of_writing_do_not_matter() -> None:
     """Case, white space, emoji variants, kinds of apostrophes and Markdown are the same line."""
     writings = [
-        "❤️ Our minister’s channel: @Calverra",
-        "❤ our Minister's  channel: @calverra",
-        "**❤\ufe0f our\u00a0minister's channel:** @CALVERRA",
+        "❤️ our ministry’s channel: @Calverra",
+        "❤ our Ministry's  channel: @calverra",
+        "**❤\ufe0f our\u00a0ministry's channel:** @CALVERRA",
     ]
     posts = _posts(lambda number: f"{_sentence(number)}\n{_sentence(-number)}\n{writings[number % 3]}")
     found = find_boilerplate(posts)
