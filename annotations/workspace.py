@@ -27,6 +27,11 @@ class Workspace:
         return self.home / "codebook.yaml"
 
     @property
+    def boilerplate_path(self) -> Path:
+        """A person's rulings on boilerplate, where there are any."""
+        return self.home / "boilerplate.yaml"
+
+    @property
     def models_path(self) -> Path:
         """Model bundles, one folder a version, and the file ``active`` that names the one in use."""
         return self.home / "models"

@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from annotations.cleaning import clean, storable
+from annotations.cleaning import APP_LINES, clean, offset_map, storable
+from annotations.records import Span
 
 _ANY_TEXT = st.text(st.characters(exclude_categories=()))
 _LINES = st.lists(
@@ -59,3 +60,84 @@ def test_real_posts_are_clean_already(shared_data: Path) -> None:
         texts = [row["text"] for row in csv.DictReader(stream)]
     assert len(texts) == 245
     assert [clean(text) for text in texts] == texts
+
+
+_PIECES = st.sampled_from(
+    [
+        "VIEW IN TELEGRAM",
+        " Media is too big ",
+        "\r\n",
+        "\r",
+        "\n",
+        "\r\n\r\n",
+        "peace",
+        " ",
+        "\u00a0",
+        "\u200b",
+        "\ufeff",
+        "e\u0301",
+        "\u0438\u0306",
+        "👩🏽\u200d🚀",
+        "🇺🇳",
+        "7\ufe0f\u20e3",
+        "\ud83d",
+        "\ude00",
+        "\x00",
+        "\x1c",
+        "\x85",
+        "\u2028",
+    ]
+)
+_RAW = _ANY_TEXT | st.lists(_PIECES, max_size=12).map("".join)
+
+
+@given(_RAW)
+def test_the_map_of_offsets_is_of_the_clean_text(raw: str) -> None:
+    """What the map calls the clean text is what cleaning gives, and every character has its place, in order."""
+    found = offset_map(raw)
+    assert found.text == clean(raw)
+    assert len(found.starts) == len(found.text)
+    assert list(found.starts) == sorted(set(found.starts))
+    for char, at in zip(found.text, found.starts, strict=True):
+        assert char == storable(raw[at]).replace("\r", "\n")
+
+
+@given(_RAW, st.data())
+def test_every_span_of_the_clean_text_is_found_in_the_text_as_received(raw: str, data: st.DataObject) -> None:
+    """The range in the raw text cleans to the quote: nothing but app lines and line endings lies between."""
+    found = offset_map(raw)
+    if not found.text:
+        return
+    start = data.draw(st.integers(0, len(found.text) - 1))
+    span = Span(start, data.draw(st.integers(start + 1, len(found.text))))
+    there = found.to_raw(span)
+    assert there.fits(raw)
+    received = storable(there.quote(raw)).replace("\r\n", "\n").replace("\r", "\n")
+    rest = iter(received)
+    assert all(char in rest for char in span.quote(found.text))
+    if not any(line in raw for line in APP_LINES):
+        assert received == span.quote(found.text)
+
+
+@pytest.mark.parametrize(
+    ("raw", "quote", "expected"),
+    [
+        (" \r\n a\r\nb", "a\nb", "a\r\nb"),
+        ("a\r\nb", "\n", "\r\n"),
+        ("a\nVIEW IN TELEGRAM\nb", "a\nb", "a\nVIEW IN TELEGRAM\nb"),
+        ("VIEW IN TELEGRAM\r\nb", "b", "b"),
+        ("\u00a0 👩🏽\u200d🚀 peace \ud83d", "👩🏽\u200d🚀 peace \ufffd", "👩🏽\u200d🚀 peace \ud83d"),
+    ],
+)
+def test_where_a_quote_stands_in_the_text_as_received(raw: str, quote: str, expected: str) -> None:
+    """Windows line endings, app lines, no-break spaces, emoji sequences and lone surrogates keep their places."""
+    found = offset_map(raw)
+    start = found.text.index(quote)
+    assert found.to_raw(Span(start, start + len(quote))).quote(raw) == expected
+
+
+def test_a_span_outside_the_text_has_no_place() -> None:
+    """An empty span and one beyond the end are refused."""
+    for span in (Span(0, 0), Span(0, 2), Span(-1, 1)):
+        with pytest.raises(ValueError, match="does not lie inside"):
+            offset_map("a").to_raw(span)

@@ -50,16 +50,16 @@ def test_the_seven_seed_posts(shared_data: Path) -> None:
         [],
         _BODY,
         _BODY[1:],
-        ["First point", "#Tag"],
-        ["Third point", "#Tag"],
-        ["First point", "Second point", "Third point"],
         ["First point", "", "Second point", " Third point ", "#Tag"],
+        ["First point", "#Tag", "VIEW IN TELEGRAM"],
+        ["VIEW IN TELEGRAM", "First point", "#Tag"],
+        ["First point", "Second point", "Third point", "VIEW IN TELEGRAM"],
         ["Please open Telegram to view this post", "VIEW IN TELEGRAM", *_BODY[1:]],
         [*_BODY[1:], "Please open Telegram to view this post", "VIEW IN TELEGRAM"],
     ],
 )
 def test_a_repetition_is_dropped_however_complete(repetition: list[str]) -> None:
-    """The first, complete run wins: over no, a complete, a headless and an incomplete repetition."""
+    """Cut are a complete, a headless, and, where the app says that it could not show all, an incomplete one."""
     assert without_repetition([*_BODY, *repetition]) == _BODY
 
 
@@ -72,6 +72,10 @@ def test_a_repetition_is_dropped_however_complete(repetition: list[str]) -> None
         ["Title", "R1", "R2", "Verse", "R1", "R2"],
         ["***", "First", "***", "Second", "***", "Third"],
         ["Yes", "No", "Yes"],
+        ["Title", "Verse 1", "Verse 2", "R1", "R2", "R1", "R2"],
+        ["Title", "Verse 1", "R1", "R2", "R3", "R1", "R2", "R3"],
+        ["Title", "Verse 1", "R1", "R2", "Verse 2", "R1", "R2", "R1", "R2"],
+        ["Title", "Verse 1", "Verse 2", "Peace!", "Peace!"],
     ],
 )
 def test_lines_that_an_author_repeats_stay(lines: list[str]) -> None:
@@ -81,17 +85,34 @@ def test_lines_that_an_author_repeats_stay(lines: list[str]) -> None:
     assert without_repetition([*lines, *lines]) == lines
 
 
+def test_a_couplet_at_the_end_stays_where_the_app_could_not_show_something() -> None:
+    """An app line makes no repetition of two lines that the author wrote twice."""
+    lines = ["Title", "Verse", "R1", "R2", "R1", "R2"]
+    assert without_repetition([*lines, "VIEW IN TELEGRAM"]) == lines
+
+
+def test_in_a_dump_without_repetitions_a_short_post_keeps_its_refrain(tmp_path: Path) -> None:
+    """Whether "A, B, B" is a post or a post with its repetition is told by the other posts of the file."""
+    short = "Forwarded from X\nPeace\nNow!\nNow!\n"
+    once = "Forwarded from X\nTitle\nFirst\nSecond\nThird\n"
+    twice = f"{once}First\nSecond\nThird\n"
+    assert [post.text for post in _posts(tmp_path, short)] == ["Peace\nNow!"]
+    assert _posts(tmp_path, short + twice)[0].text == "Peace\nNow!"
+    assert _posts(tmp_path, short + once + twice)[0].text == "Peace\nNow!"
+    assert _posts(tmp_path, short + once)[0].text == "Peace\nNow!\nNow!"
+
+
 @given(st.lists(st.text("abcdefgh ", min_size=1), unique_by=str.strip, min_size=2), st.data())
-def test_any_run_of_lines_in_order_that_ends_like_the_post_is_its_repetition(
-    lines: list[str], data: st.DataObject
-) -> None:
-    """For a post without repeated lines, every such run of two lines or more is cut off, and nothing else."""
+def test_a_run_of_lines_is_cut_only_with_a_reason(lines: list[str], data: st.DataObject) -> None:
+    """Of a post without repeated lines: complete runs always, incomplete ones only beside an app line."""
     lines = [line for line in lines if line.strip()]
     chosen = data.draw(st.lists(st.booleans(), min_size=len(lines), max_size=len(lines)))
     run = [line for line, wanted in zip(lines, chosen, strict=True) if wanted]
+    complete = bool(run) and run in (lines, lines[1:])
     assert without_repetition(lines) == lines
-    if len(run) > 1 and run[-1] == lines[-1]:
-        assert without_repetition(lines + run) == lines
+    assert without_repetition(lines + run) == (lines if complete else lines + run)
+    if len(run) > 1 and run[-1] == lines[-1] and run != lines[-len(run) :]:
+        assert without_repetition([*lines, *run, "VIEW IN TELEGRAM"]) == lines
 
 
 @given(st.lists(st.text(st.characters(exclude_characters="\n\r", exclude_categories=["Cs"]))))

@@ -7,7 +7,7 @@ refused: nothing in it says where one post ends and the next begins.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from annotations.cleaning import APP_LINES, clean, is_app_line, is_encodable, storable
 from annotations.readers.base import (
@@ -26,6 +26,9 @@ from annotations.records import Post
 
 _LONGEST_HEADING = 160
 _LONGEST_POST = 3_000  # lines; Telegram's longest post has 4,096 characters
+# Nobody writes three lines, or a paragraph, twice in a row.
+_LONG_RUN = 3
+_LONG_TEXT = 150
 
 _HEADING = re.compile(
     r"(?:Forwarded from|Переслано (?:из|от|з|із|від)|Пераслана (?:з|ад)|Прослеђено од|Препратено от"
@@ -42,17 +45,19 @@ def heading_source(line: str) -> str | None:
     return (found["source"].rstrip(" :") or None) if found else None
 
 
-def without_repetition(lines: Sequence[str]) -> list[str]:
+def without_repetition(lines: Sequence[str], *, repeating: bool = True) -> list[str]:
     """Return the lines of a post without the repetition of its body, and without app lines.
 
     A repetition is a run at the end whose every line occurs, in order, in what comes before it, and that
 
     - is all of it, with or without its first line (the heading of the post), or
-    - has at least two lines and ends with the same line, or
-    - has at least two lines and more than half of the lines before it.
+    - lacks lines of it that the app could not show: the post holds an app line, and the run has at least two
+      lines, leaves out some between them, and ends with the same line or is more than half of what comes before.
 
-    The shortest beginning that such a run follows is the post: the first, complete run wins.  A refrain
-    fulfils none of the three and stays.  Blank lines are not compared.
+    The shortest beginning that such a run follows is the post: the first, complete run wins.  All else that
+    comes twice was written twice, such as a refrain or a couplet at the end, and stays.  In a file that is not
+    ``repeating`` its posts, so does a short run: there "A, B, B" is the whole post.  Blank lines are not
+    compared.
     """
     kept = [line for line in lines if not is_app_line(line)]
     places = [index for index, line in enumerate(kept) if line.strip()]
@@ -60,20 +65,30 @@ def without_repetition(lines: Sequence[str]) -> list[str]:
     if len(words) > _LONGEST_POST:
         return kept
     for size in range(1, len(words)):
-        if _repeats(words[size:], words[:size]):
+        run, body = words[size:], words[:size]
+        if not _follows(run, body):
+            continue
+        complete = run in (body, body[1:]) and (repeating or _is_long(run))
+        if complete or (len(kept) < len(lines) and _is_incomplete(run, body)):
             return kept[: places[size]]
     return kept
 
 
-def _repeats(run: list[str], body: list[str]) -> bool:
+def _follows(run: list[str], body: list[str]) -> bool:
     if run[0] not in body or len(run) > len(body):
         return False
     rest = iter(body)
-    if not all(line in rest for line in run):
+    return all(line in rest for line in run)
+
+
+def _is_incomplete(run: list[str], body: list[str]) -> bool:
+    if len(run) == 1 or run == body[-len(run) :]:
         return False
-    if len(run) == 1:
-        return run in (body, body[1:])
     return run[-1] == body[-1] or 2 * len(run) > len(body)
+
+
+def _is_long(run: list[str]) -> bool:
+    return len(run) >= _LONG_RUN or sum(map(len, run)) >= _LONG_TEXT
 
 
 def _recognise(sample: Sample, _options: ReadOptions) -> bool:
@@ -86,6 +101,24 @@ def _read(sample: Sample, options: ReadOptions) -> Iterator[Item]:
 
 
 def _items(sample: Sample, channel: str) -> Iterator[Item]:
+    repeating = _repeats(block for _, _, block in _blocks(sample))
+    for start, source, block in _blocks(sample):
+        yield _item(f"line {start}", source, without_repetition(block, repeating=repeating), channel)
+
+
+def _repeats(blocks: Iterable[list[str]]) -> bool:
+    """Tell whether a file repeats its posts; it does unless it holds long ones, none of them with a repetition."""
+    without = False
+    for block in blocks:
+        lines = [line.strip() for line in block if _is_content(line)]
+        if len(without_repetition(lines, repeating=False)) < len(lines):
+            return True
+        without = without or _is_long(lines[1:])
+    return not without
+
+
+def _blocks(sample: Sample) -> Iterator[tuple[int, str | None, list[str]]]:
+    """Yield the posts of a file: the number of the first line, the source, the lines below the heading."""
     start, source, block = 1, None, list[str]()
     with open_text(sample, newline=None) as stream:
         for number, line in enumerate(stream, start=1):
@@ -94,18 +127,18 @@ def _items(sample: Sample, channel: str) -> Iterator[Item]:
                 block.append(line.rstrip("\n"))
                 continue
             if source is not None or any(map(_is_content, block)):
-                yield _item(f"line {start}", source, block, channel)
+                yield start, source, block
             start, source, block = number, heading, []
     if source is not None or any(map(_is_content, block)):
-        yield _item(f"line {start}", source, block, channel)
+        yield start, source, block
 
 
 def _is_content(line: str) -> bool:
     return bool(line.strip()) and line.strip() not in APP_LINES
 
 
-def _item(position: str, source: str | None, block: list[str], channel: str) -> Item:
-    raw = "\n".join(without_repetition(block))
+def _item(position: str, source: str | None, lines: list[str], channel: str) -> Item:
+    raw = "\n".join(lines)
     if not is_encodable(raw):
         return RefusedItem(position, "holds bytes that are not UTF-8")
     text = clean(raw)

@@ -14,7 +14,7 @@ from annotations.importing import OUTCOMES, import_file
 from annotations.ledger.posts import current_posts
 from annotations.posts_table import table_format, write_posts
 from annotations.readers import ReadOptions, parse_column_map
-from service.cli import console
+from service.cli import boilerplate, console
 
 existing_file = click.Path(path_type=Path)
 
@@ -109,17 +109,46 @@ def import_posts(
 @click.option(
     "--one-per-cluster", is_flag=True, help="Of near-duplicates (forwards, small edits) only the first."
 )
-def posts(out: Path | None, channels: tuple[str, ...], no_duplicates: bool, one_per_cluster: bool) -> None:
-    """Write the posts of the ledger as a table that can be imported again."""
+@click.option(
+    "--boilerplate", "show", is_flag=True, help="Show the recurring footers and banners that were recognised."
+)
+@click.option("--without-boilerplate", "cut", is_flag=True, help="Leave recognised footers and banners out.")
+@click.option("--json", "as_json", is_flag=True, help="With --boilerplate: JSON for a script.")
+def posts(
+    out: Path | None,
+    channels: tuple[str, ...],
+    no_duplicates: bool,
+    one_per_cluster: bool,
+    show: bool,
+    cut: bool,
+    as_json: bool,
+) -> None:
+    """Write the posts of the ledger as a table that can be imported again.
+
+    With --boilerplate show instead which lines of a channel are taken for footers and banners.  They are in the
+    table all the same, unless --without-boilerplate is given; such a table has other texts than the ledger.
+    """
+    if as_json and not show:
+        raise click.UsageError("--json goes with --boilerplate; the table itself is JSON lines.")
+    if show and (out or cut or no_duplicates or one_per_cluster):
+        raise click.UsageError("--boilerplate shows lines and goes with --channel and --json only.")
     if out is not None:
         table_format(out)
-    with console.ledger(console.settings()) as ledger:
+    settings = console.settings()
+    with console.ledger(settings) as ledger:
+        if show:
+            recognised = boilerplate.found_in(ledger, settings.workspace, channels or None)
+            boilerplate.show(recognised, settings.workspace, as_json=as_json)
+            return
         found = current_posts(
             ledger,
             channels=channels or None,
             include_duplicates=not no_duplicates,
             one_per_cluster=one_per_cluster,
         )
+        if cut:
+            recognised = boilerplate.found_in(ledger, settings.workspace, channels or None)
+            found = boilerplate.left_out(found, recognised)
         if out is None:
             write_posts(sys.stdout, found)
         else:
