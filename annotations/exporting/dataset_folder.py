@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
@@ -88,6 +89,8 @@ def atomic_folder(path: Path) -> Iterator[Path]:
         raise FileError(f"cannot be written: {error.strerror or error}", where=str(path)) from error
     try:
         yield temporary
+        for file in temporary.rglob("*"):
+            _sync(file)
         temporary.chmod(0o755)
         if path.exists():
             path.rmdir()
@@ -100,3 +103,9 @@ def atomic_folder(path: Path) -> Iterator[Path]:
         ) from error
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
+
+
+def _sync(file: Path) -> None:
+    if file.is_file():
+        with file.open("rb") as stream:
+            os.fsync(stream.fileno())
