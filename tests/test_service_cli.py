@@ -16,7 +16,8 @@ ROOT = Path(__file__).resolve().parents[1]
 EXAMPLES = ROOT / "examples"
 COMMANDS = [
     "codebook", "import", "posts", "studio", "push", "pull", "agreement", "train", "evaluate", "models", "activate",
-    "tag", "status", "serve", "settings", "report", "demo",
+    "tag", "status", "serve", "settings", "report", "backup", "restore",
+    "erase", "demo",
 ]  # fmt: skip
 
 
