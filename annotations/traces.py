@@ -26,6 +26,11 @@ class Traces:
     naming: tuple[Path, ...]
     packed: tuple[Path, ...]
 
+    @property
+    def all(self) -> tuple[Path, ...]:
+        """All in which something was found."""
+        return self.holding + self.naming
+
 
 def find_traces(
     folder: Path, texts: Iterable[str], post_ids: Collection[str], progress: Progress = silent
@@ -36,7 +41,9 @@ def find_traces(
     """
     holding, naming, packed = [], [], []
     text_pattern = _pattern({form for text in texts for form in _forms(text)}, b"", b"")
-    id_pattern = _pattern({each.encode("utf-8", "ignore") for each in post_ids}, rb"(?<![\w/])", rb"(?![\w/])")
+    id_pattern = _pattern(
+        {each.encode("utf-8", "ignore") for each in post_ids}, rb"(?<![\w/])", rb"(?![\w/])"
+    )
     files = list(_files(folder))
     total, done = sum(size for _, size in files), 0
     for path, size in files:
@@ -51,15 +58,15 @@ def find_traces(
     return Traces(tuple(holding), tuple(naming), tuple(packed))
 
 
-def needles(text: str) -> str:
-    """Return the part of a text that is looked for: the begin of its longest line; empty where it is too short."""
+def _needle(text: str) -> str:
+    """Return what is looked for of a text: the begin of its longest line; nothing where that is too short."""
     longest = max((line.strip() for line in text.splitlines()), key=len, default="")[:_LONGEST]
     return longest if len(longest) >= _SHORTEST else ""
 
 
 def _forms(text: str) -> set[bytes]:
     """Return how files may write a text: as it is, in JSON with and without escapes, in HTML, in a table."""
-    needle = needles(text)
+    needle = _needle(text)
     if not needle:
         return set()
     forms = {
@@ -87,9 +94,7 @@ def _files(folder: Path) -> Iterable[tuple[Path, int]]:
                 yield path, path.stat().st_size
 
 
-def _search(
-    path: Path, text: re.Pattern[bytes] | None, ids: re.Pattern[bytes] | None
-) -> tuple[bool, bool]:
+def _search(path: Path, text: re.Pattern[bytes] | None, ids: re.Pattern[bytes] | None) -> tuple[bool, bool]:
     is_holding = is_naming = False
     tail = b""
     try:

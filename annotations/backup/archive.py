@@ -39,7 +39,9 @@ class ArchiveWriter:
         self.members: dict[str, MemberEntry] = {}
         self._file = path.open("wb")
         self._sink = pa.CompressedOutputStream(pa.PythonFile(self._file, "w"), "zstd")
-        self._tar = tarfile.TarFile(fileobj=cast(Any, _Whole(self._sink)), mode="w", format=tarfile.PAX_FORMAT)
+        self._tar = tarfile.TarFile(
+            fileobj=cast(Any, _Whole(self._sink)), mode="w", format=tarfile.PAX_FORMAT
+        )
 
     def add(self, name: str, path: Path) -> int:
         """Add a file and return its size.

@@ -98,6 +98,12 @@ class Erasure:
         """Projects of Label Studio in which the post may still be."""
         return tuple(self.removed.get("pending", ()))
 
+    @property
+    def is_complete(self) -> bool:
+        """Tell whether nothing is left to be done about it: no task pending, and every database compacted."""
+        compacted = self.removed.get("compacted", False) and self.removed.get("studio_compacted", True)
+        return bool(compacted) and not self.pending
+
 
 def plan_erasure(ledger: Ledger, post_ids: Sequence[str], *, copies: bool = False) -> ErasurePlan:
     """Find what an erasure of posts would take with it.
