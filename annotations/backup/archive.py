@@ -87,14 +87,22 @@ class Member:
     size: int
     mode: int
     stream: IO[bytes]
+    archive: Path
 
     def chunks(self) -> Iterator[bytes]:
-        """Yield its content."""
+        """Yield its content.
+
+        Raises
+        ------
+        FileError
+            The archive is damaged.
+        """
         left = self.size
         while left:
-            chunk = self.stream.read(min(left, _CHUNK))
-            if not chunk:
-                raise EOFError
+            with _explained(self.archive):
+                chunk = self.stream.read(min(left, _CHUNK))
+                if not chunk:
+                    raise EOFError("it ends too early")
             left -= len(chunk)
             yield chunk
 
@@ -107,29 +115,31 @@ def read_members(path: Path, progress: Progress = silent) -> Iterator[Member]:
     FileError
         It is missing, no backup, damaged, or holds something else than plain files at plain places.
     """
+    with _explained(path), path.open("rb") as raw:
+        if raw.read(len(_MAGIC)) != _MAGIC:
+            raise FileError("is no backup", where=str(path), hint="Name a file that `backup` has written.")
+        raw.seek(0)
+        total = path.stat().st_size
+        source = _Bounded(pa.CompressedInputStream(pa.PythonFile(raw, "r"), "zstd"))
+        source.grant(_MOST_HEADERS)
+        seen: set[str] = set()
+        with tarfile.open(fileobj=cast(Any, source), mode="r|") as tar:
+            while (info := tar.next()) is not None:
+                _check_place(info, seen, path)
+                seen.add(info.name)
+                source.grant(info.size + _MOST_HEADERS)
+                stream = tar.extractfile(info)
+                assert stream is not None  # noqa: S101 - it is a regular file
+                yield Member(info.name, info.size, info.mode & 0o777, stream, path)
+                progress(min(raw.tell(), total), total)
+                tar.members.clear()  # type: ignore[attr-defined]  # a stream needs no list of what has passed
+
+
+@contextmanager
+def _explained(path: Path) -> Iterator[None]:
+    """Turn what may happen while an archive is read into a :class:`FileError`."""
     try:
-        with path.open("rb") as raw:
-            if raw.read(len(_MAGIC)) != _MAGIC:
-                raise FileError(
-                    "is no backup", where=str(path), hint="Name a file that `backup` has written."
-                )
-            raw.seek(0)
-            total = path.stat().st_size
-            source = _Bounded(pa.CompressedInputStream(pa.PythonFile(raw, "r"), "zstd"))
-            source.grant(_MOST_HEADERS)
-            seen: set[str] = set()
-            with tarfile.open(fileobj=cast(Any, source), mode="r|") as tar:
-                while (info := tar.next()) is not None:
-                    _check_place(info, seen, path)
-                    seen.add(info.name)
-                    source.grant(info.size + _MOST_HEADERS)
-                    stream = tar.extractfile(info)
-                    assert stream is not None  # noqa: S101 - it is a regular file
-                    yield Member(info.name, info.size, info.mode & 0o777, stream)
-                    progress(min(raw.tell(), total), total)
-                    tar.members.clear()  # type: ignore[attr-defined]  # a stream needs no list of what has passed
-    except FileError:
-        raise
+        yield
     except (tarfile.TarError, pa.ArrowException, EOFError, ValueError) as error:
         raise FileError(f"cannot be read: {error}", where=str(path), hint=_DAMAGED_HINT) from error
     except OSError as error:

@@ -174,10 +174,8 @@ class _Restore:
                     stream.write(chunk)
             path.chmod(member.mode | 0o600)
         except OSError as error:
-            if isinstance(error, EOFError) or error.errno is None:
-                raise
             raise FileError(
-                f"cannot be written: {error.strerror}",
+                f"cannot be written: {error.strerror or error}",
                 where=str(self.workspace.home),
                 hint="Free some space; nothing was changed.",
             ) from error

@@ -103,10 +103,15 @@ def take_backup(
 
 
 def _place(workspace: Workspace, out: Path | None) -> Path:
-    stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ")
-    name = f"{workspace.home.name}-{stamp}{SUFFIX}"
-    out = workspace.home.parent / name if out is None else out.absolute()
-    out = out / name if out.is_dir() else out
+    if out is None or out.is_dir():
+        folder = (out or workspace.home.parent).absolute()
+        stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ")
+        names = (
+            f"{workspace.home.name}-{stamp}{again}{SUFFIX}"
+            for again in ("", *map("-{}".format, range(2, 99)))
+        )
+        return next(folder / name for name in names if not os.path.lexists(folder / name))
+    out = out.absolute()
     if os.path.lexists(out):
         raise FileError("exists", where=str(out), hint="Choose another name; a backup replaces nothing.")
     return out
@@ -133,8 +138,8 @@ class _Backup:
         # The pointer before the models: a model that is added meanwhile is then whole or not there.
         pointer = self._pointer()
         files = dict(self._files(out))
-        self._total = 2 * sum(size for _, size in files.values())
         databases = {name: path for name, (path, _) in files.items() if is_database(path)}
+        self._total = sum(size * (1 + (name in databases)) for name, (_, size) in files.items())
         entry, members = self._databases(databases)
         archive = self.folder / "archive"
         with written_archive(archive) as writer:
@@ -146,6 +151,7 @@ class _Backup:
                 path.unlink()
             manifest = self._manifest(writer, entry)
             writer.finish(manifest, self.folder)
+        self.progress(self._total, self._total)
         _publish(archive, out)
         return BackupReport(
             path=out,
@@ -264,9 +270,13 @@ class _Backup:
 
         def report(done: int, _total: int | None) -> None:
             self._done = before + done
-            self.progress(self._done, max(self._total, self._done))
+            self._report()
 
         copy_database(source, target, report)
+
+    def _report(self) -> None:
+        self._total = max(self._total, self._done)
+        self.progress(self._done, self._total)
 
     def _add(self, writer: ArchiveWriter, name: str, path: Path) -> None:
         try:
@@ -277,7 +287,7 @@ class _Backup:
             raise FileError(
                 "cannot be read: permission denied", where=str(path), hint="Run as the workspace's owner."
             ) from error
-        self.progress(self._done, max(self._total, self._done))
+        self._report()
 
 
 def ledger_file(url: str) -> Path | None:
