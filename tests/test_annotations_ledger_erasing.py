@@ -48,7 +48,8 @@ def ledger(ledger_url: str, tmp_path: Path) -> Iterator[Ledger]:
     """Return a ledger in which one post has left traces everywhere."""
     opened = open_ledger(ledger_url)
     _import(opened, tmp_path, f"C;1;{EARLIER}\nC;2;Another one entirely.\n")
-    _import(opened, tmp_path, f"C;1;{SECRET}\nD;5;{SECRET}\nE;7;{SECRET}\nE;8;{SECRET}!\n")
+    _import(opened, tmp_path, f"C;1;{SECRET}\n")
+    _import(opened, tmp_path, f"D;5;{SECRET}\nE;7;{SECRET}\nE;8;{SECRET}!\n")
     with opened.begin() as connection:
         _add_traces(connection)
     yield opened
@@ -198,10 +199,10 @@ def test_the_bytes_are_gone_from_the_files_of_the_database(ledger: Ledger) -> No
         assert trace.encode() not in _bytes(ledger)
 
 
-def test_a_reader_in_the_way_is_said(ledger: Ledger) -> None:
-    """A journal that somebody still reads cannot be emptied: it is tried again later."""
-    if ledger.engine.dialect.name != "sqlite":
-        pytest.skip("a server has no such journal")
+def test_a_reader_in_the_way_is_said(tmp_path: Path) -> None:
+    """SQLite's journal cannot be emptied while somebody reads it: that is tried again later."""
+    ledger = open_ledger(f"sqlite:///{tmp_path / 'ledger.db'}")
+    _import(ledger, tmp_path, f"C;1;{SECRET}\n")
     _erase(ledger, "C/1")
     connection = ledger.engine.raw_connection()
     connection.driver_connection.execute("PRAGMA busy_timeout=50")  # type: ignore[union-attr]
@@ -209,9 +210,10 @@ def test_a_reader_in_the_way_is_said(ledger: Ledger) -> None:
     reader = sqlite3.connect(str(ledger.engine.url.database), isolation_level=None)
     reader.execute("BEGIN")
     reader.execute("SELECT count(*) FROM posts").fetchone()
-    assert "reading" in (compact(ledger) or "") or "locked" in (compact(ledger) or "")
+    assert "reading" in (compact(ledger) or "")
     reader.close()
     assert compact(ledger) is None
+    ledger.close()
 
 
 def test_an_earlier_ledger_can_be_brought_to_the_same_state(ledger: Ledger, tmp_path: Path) -> None:
