@@ -16,7 +16,7 @@ ROOT = Path(__file__).resolve().parents[1]
 EXAMPLES = ROOT / "examples"
 COMMANDS = [
     "codebook", "import", "posts", "studio", "push", "pull", "export", "agreement", "train", "evaluate", "models",
-    "activate", "tag", "status", "serve", "settings", "report", "demo",
+    "activate", "tag", "status", "serve", "settings", "report", "backup", "restore", "erase", "demo",
 ]  # fmt: skip
 
 

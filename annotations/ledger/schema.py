@@ -34,8 +34,7 @@ def ensure_schema(connection: Connection, where: str) -> None:
     if version == SCHEMA_VERSION:
         return
     if version is None:
-        metadata.create_all(connection)
-        _stamp(connection, SCHEMA_VERSION)
+        make_schema(connection)
         return
     if version > SCHEMA_VERSION:
         raise LedgerError(
@@ -44,6 +43,15 @@ def ensure_schema(connection: Connection, where: str) -> None:
             hint="Use the release that wrote it, or start another workspace (TALKINGPOINTS_HOME).",
         )
     _upgrade(connection, version)
+
+
+def make_schema(connection: Connection, version: str = SCHEMA_VERSION) -> None:
+    """Make the tables in an empty database, those of an earlier version where an old backup needs them."""
+    if version == SCHEMA_VERSION:
+        metadata.create_all(connection)
+        _stamp(connection, version)
+    else:
+        _take_steps(connection, version)
 
 
 def schema_version(connection: Connection) -> str | None:
@@ -57,17 +65,21 @@ def schema_version(connection: Connection) -> str | None:
 
 
 def _upgrade(connection: Connection, version: str) -> None:
+    if not inspect(connection).has_table("alembic_version"):
+        _stamp(connection, version)
+    _take_steps(connection, SCHEMA_VERSION)
+
+
+def _take_steps(connection: Connection, version: str) -> None:
     from alembic import command  # noqa: PLC0415 - slow to load, and seldom wanted
     from alembic.config import Config  # noqa: PLC0415
 
-    if not inspect(connection).has_table("alembic_version"):
-        _stamp(connection, version)
     config = Config()
     config.set_main_option("script_location", _MIGRATIONS)
     config.attributes["connection"] = connection
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DeprecationWarning)  # of Alembic's own settings
-        command.upgrade(config, SCHEMA_VERSION)
+        command.upgrade(config, version)
 
 
 def _stamp(connection: Connection, version: str) -> None:

@@ -63,6 +63,24 @@ def open_ledger(url: str) -> Ledger:
     LedgerError
         The URL is unusable, the database cannot be opened, or it was made by a later release.
     """
+    ledger = connect_ledger(url)
+    try:
+        with ledger.begin() as connection:
+            ensure_schema(connection, ledger.where)
+    except BaseException:
+        ledger.close()
+        raise
+    return ledger
+
+
+def connect_ledger(url: str) -> Ledger:
+    """Return the ledger at an SQLAlchemy URL as it is, which may be without tables or of another release.
+
+    Raises
+    ------
+    LedgerError
+        The URL is unusable.
+    """
     try:
         parsed = make_url(url)
     except ArgumentError as error:
@@ -81,14 +99,7 @@ def open_ledger(url: str) -> Ledger:
     if is_sqlite:
         event.listen(engine, "connect", _prepare_sqlite)
         event.listen(engine, "begin", _begin_immediately)
-    ledger = Ledger(engine, where)
-    try:
-        with ledger.begin() as connection:
-            ensure_schema(connection, where)
-    except BaseException:
-        ledger.close()
-        raise
-    return ledger
+    return Ledger(engine, where)
 
 
 def among(connection: Connection, column: ColumnElement[Any], values: Collection[Any]) -> ColumnElement[bool]:

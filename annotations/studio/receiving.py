@@ -8,6 +8,7 @@ from typing import Any
 
 from annotations.codebook import Codebook
 from annotations.labels import annotation_to_dict
+from annotations.ledger.erasing import erased_posts
 from annotations.ledger.store import Ledger, timestamp
 from annotations.ledger.studio import annotator_names, remember_annotators
 from annotations.ledger.studio_annotations import (
@@ -75,6 +76,7 @@ class Receiver:
         self._names: dict[int, str] = {}
         self._known: dict[int, KnownAnnotation] = known_annotations(ledger, project.key)
         self._tasks: dict[Key, TaskRow] = task_rows(ledger, project.key)
+        self._erased = erased_posts(ledger)
         self._held_times: dict[int, str] = {}
         self._by_task: dict[int, set[int]] = {}
         self.live_ids = {number for number, known in self._known.items() if known.deleted_at is None}
@@ -130,6 +132,8 @@ class Receiver:
         if key is None:
             self.n_foreign_tasks += 1
             self.n_foreign_annotations += len(annotations)
+            return
+        if key[0] in self._erased:  # its task is still to be deleted there, and nothing of it comes back
             return
         self._place(task_id, key, draft)
         present = {number for each in annotations if (number := self._receive(task, each, draft)) is not None}

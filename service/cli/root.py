@@ -32,6 +32,9 @@ _MODULES = {
     "serve": "serving",
     "settings": "status",
     "report": "reporting",
+    "backup": "keeping",
+    "restore": "keeping",
+    "erase": "erasing",
     "demo": "demo",
 }
 """Which module of this package has a command, in the order of the work."""

@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from annotations.ledger.erasing import read_erasures
 from annotations.ledger.posts import post_counts
 from annotations.ledger.studio import studio_counts
 from classifiers.errors import ModelNotFoundError
@@ -20,6 +21,7 @@ def status(settings: Settings) -> dict[str, Any]:
     """Return what is where, ready for JSON."""
     with console.ledger(settings) as ledger:
         counts, of_studio = post_counts(ledger), studio_counts(ledger)
+        erased = read_erasures(ledger)
     registry = Registry(settings.workspace.models_path)
     try:
         active = registry.active()
@@ -31,6 +33,11 @@ def status(settings: Settings) -> dict[str, Any]:
         "codebook": str(settings.codebook_path),
         "studio": settings.studio_url or (running.url if running else None),
         "ledger": counts,
+        "erasures": {
+            "posts": len(erased),
+            "last": max((each.erased_at for each in erased), default=None),
+            "unfinished": sum(not each.is_complete for each in erased),
+        },
         "label_studio": {**asdict(of_studio), "by_annotator": dict(of_studio.by_annotator)},
         "models": {"active": active, "versions": registry.versions()},
     }
@@ -53,6 +60,7 @@ def status_command(as_json: bool) -> None:
         f"{ledger['revisions'] - ledger['posts']:,} earlier revisions",
         "Near-duplicates": f"{ledger['near_duplicates']:,} posts in {ledger['clusters']:,} clusters",
         "Imports": f"{ledger['imports']:,}, {ledger['refused']:,} messages refused",
+        "Erased": _erased(found["erasures"]),
         "Label Studio": found["studio"] or "not running (talkingpoints studio up)",
         "Tasks": f"{studio['n_tasks']:,}",
         "Annotations": f"{studio['n_annotations']:,}" + (f" ({annotators})" if annotators else ""),
@@ -64,6 +72,13 @@ def status_command(as_json: bool) -> None:
     }
     for name, value in rows.items():
         click.echo(f"{name:<16} {value}")
+
+
+def _erased(found: dict[str, Any]) -> str:
+    if not found["posts"]:
+        return "0"
+    unfinished = f", {found['unfinished']:,} unfinished (talkingpoints erase)" if found["unfinished"] else ""
+    return f"{found['posts']:,} on request, last on {found['last'][:10]}{unfinished}"
 
 
 @click.command("settings")

@@ -21,6 +21,7 @@ from annotations.studio.server import RunningStudio
 from classifiers.errors import ModelNotFoundError
 from service.cli import console
 from service.cli.models import chosen_scorer
+from service.erasing import carry_out
 from service.settings import Settings
 from service.studio_access import local_studio, studio
 from service.suggesting import model_answers
@@ -125,6 +126,7 @@ def push_command(
     )
     with console.ledger(settings) as ledger, studio(settings) as connected:
         project = connected.project(ledger)
+        carry_out(settings, ledger, connected.client)
         with console.progress("Pushing") as progress:
             report = push(ledger, connected.client, project, options, progress)
     n_predictions = 0 if dry_run or no_predictions else push_model_answers(settings)
@@ -184,6 +186,7 @@ def pull_command(
         options = PullOptions(
             codebook=codebook, full=full, accept_deletions=accept_deletions, names=connected.names
         )
+        carry_out(settings, ledger, connected.client)
         with console.progress("Pulling", "annotations") as progress:
             report = pull(ledger, connected.client, connected.project(ledger), options, progress)
         n_written = (
