@@ -383,6 +383,17 @@ def test_gold_is_what_a_majority_says(tmp_path: Path) -> None:
     }
     assert [each["start"] for each in json.loads(rows[0]["evidence"])["multipolarity"]] == [0, 1]
     assert json.loads(rows[0]["votes"]) == {"multipolarity": 3, "un-role": 1}
+    export(_entries(annotations), path, _options(gold=True), "long")
+    decisions = {
+        (row["post_id"], row["tag"]): (row["value"], row["n_yes"], row["provenance"])
+        for row in _cells(path)
+        if row["kind"] == "tag"
+    }
+    assert decisions["c/1", "un-role"] == ("no", "1", "majority")
+    assert decisions["c/2", "multipolarity"] == ("", "1", "tie")
+    assert decisions["c/2", "un-role"] == ("no", "0", "unanimous")
+    assert decisions["c/4", "un-role"] == ("no", "0", "single")
+    assert ("c/5", "un-role") not in decisions
 
 
 @pytest.mark.parametrize("format_name", FORMATS)

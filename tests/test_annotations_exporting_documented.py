@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import re
-import resource
 import signal
 import subprocess
 import sys
@@ -23,6 +22,7 @@ from annotations.exporting.writing import FORMATS, ExportOptions, export
 from annotations.labels import read_labels, write_labels
 from annotations.records import Annotation
 
+resource = pytest.importorskip("resource")
 ROOT = Path(__file__).resolve().parents[1]
 EXAMPLES = ROOT / "examples"
 DOCUMENT = (ROOT / "docs" / "exports.md").read_text(encoding="utf-8")

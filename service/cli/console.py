@@ -6,18 +6,25 @@ import json
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import click
 from tqdm import tqdm
 
 from annotations.codebook import Codebook, load_codebook
+from annotations.errors import LabelsError
 from annotations.ledger.store import Ledger, open_ledger
 from annotations.progress import Progress
 from service.settings import Settings, load_settings
 
 json_option = click.option(
     "--json", "as_json", is_flag=True, help="Print JSON for a script instead of a table."
+)
+labels_option = click.option(
+    "--labels",
+    type=click.Path(path_type=Path),
+    help="A labels.jsonl file; without it the annotations pulled into the ledger.",
 )
 
 
@@ -29,6 +36,13 @@ def settings() -> Settings:
 def codebook(of: Settings) -> Codebook:
     """Load the codebook in use."""
     return load_codebook(of.codebook_path)
+
+
+def naming_codebook(error: LabelsError, of: Settings) -> LabelsError:
+    """Return an error about a labels file that also says which codebook its tags were looked up in."""
+    where_tags_are = f"The codebook in use is {of.codebook_path}; TALKINGPOINTS_CODEBOOK names another."
+    hint = "\n  ".join(filter(None, (error.hint, where_tags_are)))
+    return LabelsError(error.problem, where=error.where, hint=hint)
 
 
 @contextmanager

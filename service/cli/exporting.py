@@ -24,8 +24,6 @@ from annotations.exporting.writing import (
     export_format,
 )
 from service.cli import console
-from service.cli.learning import labels_option, naming_codebook
-from service.export_splits import grouped_split
 from service.settings import Settings
 
 _SPLIT_NOTE = (
@@ -45,7 +43,7 @@ _SPLIT_NOTE = (
 @click.option(
     "--long", "is_long", is_flag=True, help="CSV with a row for each decision and piece of evidence."
 )
-@labels_option
+@console.labels_option
 @click.option("--gold", is_flag=True, help="One row a post, by the majority of its annotators.")
 @click.option("--pseudonyms", is_flag=True, help="Pseudonyms for annotators, the same in every export.")
 @click.option(
@@ -122,13 +120,15 @@ def _source(settings: Settings, file: Path | None, codebook: Codebook) -> Iterat
     try:
         source = LabelsFile(file, [tag.id for tag in codebook.tags])
     except LabelsError as error:
-        raise naming_codebook(error, settings) from error
+        raise console.naming_codebook(error, settings) from error
     yield source
 
 
 def _folder_options(source: Source, facts: CardFacts, test_share: float) -> FolderOptions:
     if not test_share:
         return FolderOptions(facts=facts)
+    from service.export_splits import grouped_split  # noqa: PLC0415 - scikit-learn, which no other format needs
+
     note = _SPLIT_NOTE.format(share=test_share)
     with console.progress("Splitting") as progress:
         split_of = grouped_split(source, test_share, progress)

@@ -24,11 +24,7 @@ from service.cli import console
 from service.cli.models import chosen_scorer, model_option
 from service.settings import Settings
 
-labels_option = click.option(
-    "--labels",
-    type=click.Path(path_type=Path),
-    help="A labels.jsonl file; without it the annotations pulled into the ledger.",
-)
+labels_option = console.labels_option
 
 
 def labels_in_use(settings: Settings, file: Path | None, codebook: Codebook) -> list[Annotation]:
@@ -44,7 +40,7 @@ def labels_in_use(settings: Settings, file: Path | None, codebook: Codebook) -> 
         try:
             return read_labels(file, known)
         except LabelsError as error:
-            raise naming_codebook(error, settings) from error
+            raise console.naming_codebook(error, settings) from error
     with console.ledger(settings) as ledger:
         found = stored_annotations(ledger)
     if not found:
@@ -53,13 +49,6 @@ def labels_in_use(settings: Settings, file: Path | None, codebook: Codebook) -> 
             hint="Fetch them with `talkingpoints pull`, or name a file with --labels.",
         )
     return found
-
-
-def naming_codebook(error: LabelsError, settings: Settings) -> LabelsError:
-    """Return an error about a labels file that also says which codebook its tags were looked up in."""
-    where_tags_are = f"The codebook in use is {settings.codebook_path}; TALKINGPOINTS_CODEBOOK names another."
-    hint = "\n  ".join(filter(None, (error.hint, where_tags_are)))
-    return LabelsError(error.problem, where=error.where, hint=hint)
 
 
 def train_and_activate(settings: Settings, annotations: list[Annotation], options: TrainingOptions) -> str:
