@@ -39,7 +39,7 @@ from annotations.ledger.tables import (
 
 SECRET = "Kaverin bought the harbour"
 EARLIER = "Kaverin sold the lighthouse"
-SIGNATURE = b"signature-of-the-erased"
+SIGNATURE = b"signature-of-the-erased".ljust(96, b".")
 PROJECT = "local-1#3"
 
 
@@ -80,7 +80,7 @@ def _add_traces(connection: Any) -> None:
         }  # fmt: skip
         connection.execute(insert(studio_annotations).values(annotation))
     signatures = [
-        {"post_id": post_id, "revision": "r", "signature": SIGNATURE if post_id == "C/1" else b"s"}
+        {"post_id": post_id, "revision": "r", "signature": SIGNATURE if post_id == "C/1" else bytes(96)}
         for post_id in ("C/1", "C/2", "D/5")
     ]
     connection.execute(insert(post_signatures), signatures)
