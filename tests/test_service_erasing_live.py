@@ -21,6 +21,7 @@ from annotations.ledger.studio import stored_annotations
 from annotations.ledger.studio_tasks import ProjectRow, task_rows
 from annotations.records import Annotation, Span, text_digest
 from annotations.studio.client import StudioClient
+from annotations.studio.leftovers import EXPORTS, remove_leftover_exports
 from annotations.studio.predictions import push_predictions
 from annotations.studio.project import ProjectOptions, ensure_project
 from annotations.studio.pull import PullOptions, pull
@@ -133,6 +134,16 @@ def test_an_erased_post_is_gone_from_label_studio(desk: Desk) -> None:
     assert push(desk.ledger, desk.client, desk.project).pushed == 0
 
 
+def test_the_files_of_deleted_exports_go(desk: Desk) -> None:
+    """Every full pull makes an export and deletes it again; Label Studio keeps its file."""
+    folder = desk.studio.local.path / EXPORTS
+    assert list(folder.rglob("*.json"))
+    assert remove_leftover_exports(desk.studio.local.path) == 0  # they are too fresh to be sure
+    assert remove_leftover_exports(desk.studio.local.path, fresh_seconds=0) > 0
+    assert not list(folder.rglob("*.json"))
+    desk.pull(full=True)
+
+
 def test_a_label_studio_that_does_not_run_is_caught_up_with(desk: Desk, tmp_path: Path) -> None:
     """The ledger's part is done at once; what is pending is not pulled back, and goes at the next sync."""
     elsewhere = load_settings(home=tmp_path / "elsewhere", database_url=None)
@@ -144,7 +155,7 @@ def test_a_label_studio_that_does_not_run_is_caught_up_with(desk: Desk, tmp_path
     report = desk.pull(full=True)
     assert (report.new, report.deleted) == (0, 0)
     assert {each.post_id for each in stored_annotations(desk.ledger)} == {"C/1", "C/2", "C/3"}
-    assert carry_out(desk.settings, desk.ledger, desk.client) == 1
+    assert carry_out(desk.settings, desk.ledger, desk.client).n_tasks == 1
     assert SECRETS[0] not in desk.texts_there()
     assert desk.files_with(SECRETS[0]) == []
     assert read_erasures(desk.ledger)[0].is_complete

@@ -16,7 +16,6 @@ from sqlalchemy.engine import make_url
 
 from annotations.backup.archive import ArchiveWriter, written_archive
 from annotations.backup.manifest import DATABASE, FORMAT, LEDGER, WORKSPACE, LedgerEntry, Manifest
-from annotations.backup.sqlite_files import copy_database, is_database, side_files
 from annotations.backup.staging import is_staging, staging_folder
 from annotations.errors import FileError
 from annotations.ledger.copying import last_numbers, row_counts, write_tables
@@ -24,6 +23,7 @@ from annotations.ledger.store import Ledger, now, open_ledger
 from annotations.ledger.studio_lock import studio_lock
 from annotations.ledger.tables import SCHEMA_VERSION, ledger_info, studio_locks, studio_projects
 from annotations.progress import Progress, silent
+from annotations.sqlite_files import copy_database, is_database, side_files
 from annotations.workspace import Workspace
 
 SUFFIX = ".backup.tar.zst"
