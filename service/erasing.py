@@ -8,7 +8,9 @@ from pathlib import Path
 
 from annotations.errors import StudioError
 from annotations.ledger.compacting import compact, compact_file
-from annotations.ledger.erasing import ErasurePlan, erase_posts, read_erasures, settle
+from annotations.ledger.erasing import erase_posts
+from annotations.ledger.erasure_plan import ErasurePlan
+from annotations.ledger.erasures import read_erasures, settle
 from annotations.ledger.store import Ledger
 from annotations.studio.client import StudioClient
 from annotations.studio.erasing import no_sync, remove_erased

@@ -16,7 +16,8 @@ from annotations.backup.taking import take_backup
 from annotations.codebook import parse_codebook
 from annotations.errors import StudioError
 from annotations.importing import import_file
-from annotations.ledger.erasing import plan_erasure, read_erasures
+from annotations.ledger.erasure_plan import plan_erasure
+from annotations.ledger.erasures import read_erasures
 from annotations.ledger.store import Ledger, open_ledger
 from annotations.ledger.studio import stored_annotations
 from annotations.ledger.studio_tasks import ProjectRow, task_rows
