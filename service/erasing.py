@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from annotations.errors import StudioError
 from annotations.ledger.compacting import compact, compact_file
-from annotations.ledger.erasing import ErasurePlan, erase_posts, read_erasures, settle
+from annotations.ledger.erasing import erase_posts
+from annotations.ledger.erasure_plan import ErasurePlan
+from annotations.ledger.erasures import read_erasures, settle
 from annotations.ledger.store import Ledger
 from annotations.studio.client import StudioClient
 from annotations.studio.erasing import no_sync, remove_erased
+from annotations.studio.leftovers import DATABASE, EXPORTS
 from annotations.traces import find_traces
 from annotations.workspace import Workspace
 from classifiers.bundle_reading import read_manifest
@@ -19,8 +23,8 @@ from classifiers.registry import Registry
 from service.settings import Settings
 from service.studio_access import studio
 
-_STUDIO_DATABASE = Path("data") / "label_studio.sqlite3"
-_STUDIO_EXPORTS = (Path("data") / "media" / "export", Path("data") / "export")
+_DOWNLOADS = Path("data") / "export"
+"""Where Label Studio keeps what was downloaded from its pages."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,34 +46,37 @@ def erase(settings: Settings, ledger: Ledger, plan: ErasurePlan, reason: str) ->
     """
     with no_sync(ledger):
         erase_posts(ledger, plan, reason)
-    n_exports = _remove_exports(settings.workspace, plan)
-    outcome = finish(settings, ledger)
-    return Outcome(outcome.n_tasks, n_exports, outcome.problems)
+    return finish(settings, ledger, plan.texts)
 
 
-def finish(settings: Settings, ledger: Ledger) -> Outcome:
-    """Do what is left of all erasures, as far as it can be done now."""
+def finish(settings: Settings, ledger: Ledger, texts: Sequence[str] = ()) -> Outcome:
+    """Do what is left of all erasures, as far as it can be done now; ``texts`` are looked for in exports."""
     n_tasks, problems = 0, []
     if any(each.pending for each in read_erasures(ledger)):
         try:
             with studio(settings) as connected:
-                n_tasks = remove_erased(ledger, connected.client)
+                return carry_out(settings, ledger, connected.client, texts)
         except StudioError as error:
             problems.append(f"Label Studio: {error.problem}")
-        left = {project for each in read_erasures(ledger) for project in each.pending}
-        if left and not problems:
-            problems.append(f"another Label Studio has tasks of them: {', '.join(sorted(left))}")
-    problems += _compact(settings, ledger)
-    return Outcome(n_tasks, 0, tuple(problems))
+    n_exports = _remove_exports(settings.workspace, ledger, texts)
+    return Outcome(n_tasks, n_exports, (*problems, *_compact(settings, ledger)))
 
 
-def carry_out(settings: Settings, ledger: Ledger, client: StudioClient) -> int:
-    """Delete, before a push or a pull, the tasks of erased posts that are pending; return how many."""
+def carry_out(settings: Settings, ledger: Ledger, client: StudioClient, texts: Sequence[str] = ()) -> Outcome:
+    """Do what is left of all erasures with a Label Studio that answers, as before a push or a pull.
+
+    Raises
+    ------
+    StudioError
+        It does not answer after all, or refuses.
+    """
     if all(each.is_complete for each in read_erasures(ledger)):
-        return 0
-    n_removed = remove_erased(ledger, client)
-    _compact(settings, ledger)
-    return n_removed
+        return Outcome(0, 0, ())
+    n_exports = _remove_exports(settings.workspace, ledger, texts)
+    n_tasks = remove_erased(ledger, client)
+    left = {project for each in read_erasures(ledger) for project in each.pending}
+    problems = [f"another Label Studio has tasks of them: {', '.join(sorted(left))}"] if left else []
+    return Outcome(n_tasks, n_exports, (*problems, *_compact(settings, ledger)))
 
 
 def trained_since(settings: Settings, moment: str | None) -> list[str]:
@@ -88,11 +95,12 @@ def trained_since(settings: Settings, moment: str | None) -> list[str]:
     return found
 
 
-def _remove_exports(workspace: Workspace, plan: ErasurePlan) -> int:
-    """Delete the exports of the local Label Studio that hold the texts: it can make them anew at any time."""
+def _remove_exports(workspace: Workspace, ledger: Ledger, texts: Sequence[str]) -> int:
+    """Delete the exports of the local Label Studio that hold erased posts: it can make them anew at any time."""
+    post_ids = [each.post_id for each in read_erasures(ledger) if not each.is_complete]
     n_removed = 0
-    for folder in _STUDIO_EXPORTS:
-        for path in find_traces(workspace.studio_path / folder, plan.texts, plan.posts).all:
+    for folder in (EXPORTS, _DOWNLOADS) if post_ids else ():
+        for path in find_traces(workspace.studio_path / folder, texts, post_ids).all:
             path.unlink(missing_ok=True)
             n_removed += 1
     return n_removed
@@ -103,7 +111,7 @@ def _compact(settings: Settings, ledger: Ledger) -> list[str]:
     problems = []
     records = read_erasures(ledger)
     waiting = [each.post_id for each in records if not each.removed.get("studio_compacted", True)]
-    database = settings.workspace.studio_path / _STUDIO_DATABASE
+    database = settings.workspace.studio_path / DATABASE
     if waiting and database.is_file():
         problem = compact_file(database)
         if problem:

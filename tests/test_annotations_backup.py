@@ -30,7 +30,9 @@ from annotations.backup.taking import BackupOptions, BackupReport, take_backup
 from annotations.errors import FileError, LedgerError, TalkingPointsError
 from annotations.importing import import_file
 from annotations.ledger.copying import copied_tables, last_numbers
-from annotations.ledger.erasing import erase_posts, plan_erasure, read_erasures
+from annotations.ledger.erasing import erase_posts
+from annotations.ledger.erasure_plan import plan_erasure
+from annotations.ledger.erasures import read_erasures
 from annotations.ledger.posts import current_posts
 from annotations.ledger.schema import FIRST_VERSION, make_schema
 from annotations.ledger.store import open_ledger

@@ -13,15 +13,9 @@ from sqlalchemy import insert, select, text, update
 from annotations.errors import LedgerError
 from annotations.importing import import_file
 from annotations.ledger.compacting import compact
-from annotations.ledger.erasing import (
-    ERASED_QUOTE,
-    erase_again,
-    erase_posts,
-    erased_posts,
-    plan_erasure,
-    read_erasures,
-    settle,
-)
+from annotations.ledger.erasing import ERASED_QUOTE, erase_again, erase_posts
+from annotations.ledger.erasure_plan import plan_erasure
+from annotations.ledger.erasures import erased_posts, read_erasures, settle
 from annotations.ledger.posts import current_posts
 from annotations.ledger.store import Ledger, open_ledger
 from annotations.ledger.tables import (

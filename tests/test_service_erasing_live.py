@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+import uuid
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,12 +16,14 @@ from annotations.backup.taking import take_backup
 from annotations.codebook import parse_codebook
 from annotations.errors import StudioError
 from annotations.importing import import_file
-from annotations.ledger.erasing import plan_erasure, read_erasures
+from annotations.ledger.erasure_plan import plan_erasure
+from annotations.ledger.erasures import read_erasures
 from annotations.ledger.store import Ledger, open_ledger
 from annotations.ledger.studio import stored_annotations
 from annotations.ledger.studio_tasks import ProjectRow, task_rows
 from annotations.records import Annotation, Span, text_digest
 from annotations.studio.client import StudioClient
+from annotations.studio.leftovers import EXPORTS, remove_leftover_exports
 from annotations.studio.predictions import push_predictions
 from annotations.studio.project import ProjectOptions, ensure_project
 from annotations.studio.pull import PullOptions, pull
@@ -44,7 +47,7 @@ families:
       - {id: multipolarity, title: Multipolar world, definition: Several centres of power.}
 """
 )
-SECRETS = ("Kaverin bought the harbour of Маравент", "Kaverin sold the lighthouse at Port Ersa")
+SECRETS = ("Kaverin bought the harbour of Маравент,", "Kaverin sold the lighthouse at Port Ersa,")
 
 
 @dataclass
@@ -56,6 +59,7 @@ class Desk:
     client: StudioClient
     studio: Any
     project: ProjectRow
+    secrets: Sequence[str]
 
     def pull(self, **options: Any) -> Any:
         """Pull."""
@@ -94,13 +98,15 @@ def desk(live_studio: Any, tmp_path: Path) -> Iterator[Desk]:
     url = f"sqlite:///{tmp_path / 'ledger.db'}"
     ledger = open_ledger(url)
     posts = tmp_path / "posts.jsonl"
-    texts = (*SECRETS, "Another post entirely.", "And one more.")
+    # Other tests have posts in the same Label Studio.
+    secrets = [f"{words} said {uuid.uuid4().hex}." for words in SECRETS]
+    texts = (*secrets, "Another post entirely.", "And one more.")
     rows = [{"channel": "C", "message_id": str(n), "text": each} for n, each in enumerate(texts)]
     posts.write_text("".join(json.dumps(row) + "\n" for row in rows))
     import_file(ledger, posts)
     with live_studio.client() as client:
         project = ensure_project(ledger, client, CODEBOOK, ProjectOptions(new_project=True))
-        desk = Desk(settings, ledger, client, live_studio, project)
+        desk = Desk(settings, ledger, client, live_studio, project, secrets)
         push(ledger, client, project)
         for number, each in enumerate(texts):
             desk.annotate(number, each)
@@ -122,15 +128,25 @@ def desk(live_studio: Any, tmp_path: Path) -> Iterator[Desk]:
 
 def test_an_erased_post_is_gone_from_label_studio(desk: Desk) -> None:
     """Task, annotation, draft, prediction and exports, and the bytes in its database; nothing comes back."""
-    assert len(desk.files_with(SECRETS[0])) >= 1
+    assert len(desk.files_with(desk.secrets[0])) >= 1
     outcome = erase(desk.settings, desk.ledger, plan_erasure(desk.ledger, ["C/0", "C/1"]), "asked for")
     assert (outcome.n_tasks, outcome.problems) == (2, ())
     assert desk.texts_there() == {"Another post entirely.", "And one more."}
-    assert [desk.files_with(text) for text in SECRETS] == [[], []]
+    assert [desk.files_with(text) for text in desk.secrets] == [[], []]
     assert all(each.is_complete for each in read_erasures(desk.ledger))
     desk.pull(full=True)
     assert {each.post_id for each in stored_annotations(desk.ledger)} == {"C/2", "C/3"}
     assert push(desk.ledger, desk.client, desk.project).pushed == 0
+
+
+def test_the_files_of_deleted_exports_go(desk: Desk) -> None:
+    """Every full pull makes an export and deletes it again; Label Studio keeps its file."""
+    folder = desk.studio.local.path / EXPORTS
+    assert list(folder.rglob("*.json"))
+    assert remove_leftover_exports(desk.studio.local.path) == 0  # they are too fresh to be sure
+    assert remove_leftover_exports(desk.studio.local.path, fresh_seconds=0) > 0
+    assert not list(folder.rglob("*.json"))
+    desk.pull(full=True)
 
 
 def test_a_label_studio_that_does_not_run_is_caught_up_with(desk: Desk, tmp_path: Path) -> None:
@@ -140,13 +156,13 @@ def test_a_label_studio_that_does_not_run_is_caught_up_with(desk: Desk, tmp_path
     assert outcome.n_tasks == 0
     assert "does not run" in outcome.problems[0]
     assert read_erasures(desk.ledger)[0].pending == (desk.project.key,)
-    assert SECRETS[0] in desk.texts_there()
+    assert desk.secrets[0] in desk.texts_there()
     report = desk.pull(full=True)
     assert (report.new, report.deleted) == (0, 0)
     assert {each.post_id for each in stored_annotations(desk.ledger)} == {"C/1", "C/2", "C/3"}
-    assert carry_out(desk.settings, desk.ledger, desk.client) == 1
-    assert SECRETS[0] not in desk.texts_there()
-    assert desk.files_with(SECRETS[0]) == []
+    assert carry_out(desk.settings, desk.ledger, desk.client).n_tasks == 1
+    assert desk.secrets[0] not in desk.texts_there()
+    assert desk.files_with(desk.secrets[0]) == []
     assert read_erasures(desk.ledger)[0].is_complete
     assert finish(desk.settings, desk.ledger).problems == ()
 

@@ -10,25 +10,25 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from sqlalchemy import Connection, delete, inspect, text
+from sqlalchemy import Connection, delete
 
 from annotations.backup.archive import Member, check_archive, read_members
 from annotations.backup.manifest import DATABASE, LEDGER, WORKSPACE, Manifest
+from annotations.backup.selecting import ledger_file
 from annotations.backup.staging import staging_folder
 from annotations.backup.swapping import exchange, fsync_tree
-from annotations.backup.taking import ledger_file
-from annotations.errors import FileError, LedgerError, StudioError
+from annotations.backup.targets import check_target, has_tables, move_tables, outside, room
+from annotations.errors import FileError, LedgerError
 from annotations.ledger.compacting import compact
-from annotations.ledger.copying import copied_tables, fill, is_empty, read_table, row_counts, table_rows
-from annotations.ledger.erasing import erase_again, erased_since
+from annotations.ledger.copying import fill, read_table, row_counts, table_rows
+from annotations.ledger.erasing import erase_again
+from annotations.ledger.erasures import erased_since
 from annotations.ledger.schema import ensure_schema
 from annotations.ledger.store import Ledger, connect_ledger, open_ledger
 from annotations.ledger.tables import SCHEMA_VERSION, studio_locks
 from annotations.progress import Progress, silent
-from annotations.studio.process import Daemon
+from annotations.sqlite_files import side_files
 from annotations.workspace import Workspace
-
-_SPARE_BYTES = 16 << 20
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,15 +67,14 @@ def restore_backup(
         The Label Studio of the workspace is running.
     """
     workspace = Workspace(workspace.home.absolute(), workspace.database_url)
-    room = _room(workspace.home)
-    manifest = check_archive(archive, room, _part(progress, 0))
+    manifest = check_archive(archive, room(workspace.home), _part(progress, 0))
     if manifest.ledger.schema_version > SCHEMA_VERSION:
         raise LedgerError(
             f"the backup has schema version {manifest.ledger.schema_version}, this release reads {SCHEMA_VERSION}",
             where=str(archive),
             hint="Use the release that took it.",
         )
-    _check_target(workspace, force)
+    check_target(workspace, force)
     with staging_folder(workspace.home, "restore") as folder:
         restore = _Restore(workspace, archive, manifest, folder)
         restore.unpack(_part(progress, 1))
@@ -88,54 +87,6 @@ def _part(progress: Progress, part: int) -> Progress:
             progress(part * total + done, 2 * total)
 
     return report
-
-
-def _room(home: Path) -> int:
-    """Return how many bytes can be written beside ``home``."""
-    folder = home.parent
-    while not folder.exists():
-        folder = folder.parent
-    return max(0, shutil.disk_usage(folder).free - _SPARE_BYTES)
-
-
-def _check_target(workspace: Workspace, force: bool) -> None:
-    home = workspace.home
-    if home.is_symlink() or (home.exists() and not home.is_dir()):
-        raise FileError("is no folder", where=str(home), hint="Name another with TALKINGPOINTS_HOME.")
-    if home.is_mount():
-        raise FileError(
-            "is where a disk is mounted, and cannot be exchanged in one step",
-            where=str(home),
-            hint="Set TALKINGPOINTS_HOME to a folder in it.",
-        )
-    if Daemon(workspace.studio_path, "label-studio").is_running():
-        raise StudioError(
-            "the Label Studio of this workspace is running",
-            where=str(workspace.studio_path),
-            hint="Stop it first: talkingpoints studio down",
-        )
-    if force:
-        return
-    hint = "Name a new one (TALKINGPOINTS_HOME), or move it aside with --force: nothing is deleted."
-    if home.is_dir() and any(home.iterdir()):
-        raise FileError("the workspace is not empty", where=str(home), hint=hint)
-    outside = _outside(workspace)
-    if outside is not None and outside.exists():
-        raise FileError("the ledger is there already", where=str(outside), hint=hint)
-    if ledger_file(workspace.ledger_url) is None:
-        ledger = connect_ledger(workspace.ledger_url)
-        try:
-            with ledger.begin() as connection:
-                if not is_empty(connection):
-                    raise FileError("the ledger is not empty", where=ledger.where, hint=hint)
-        finally:
-            ledger.close()
-
-
-def _outside(workspace: Workspace) -> Path | None:
-    """Return the place of an SQLite ledger that is not in the workspace's folder."""
-    database = ledger_file(workspace.ledger_url)
-    return database if database and not database.is_relative_to(workspace.home) else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -203,14 +154,16 @@ class _Restore:
     def _database(self) -> Path:
         """Make the ledger as an SQLite file at its place in the new workspace, and return that."""
         wanted = ledger_file(self.workspace.ledger_url)
-        outside = _outside(self.workspace)
-        if wanted is None or outside is not None:
+        elsewhere = outside(self.workspace)
+        if wanted is None or elsewhere is not None:
             path = self.folder / "outside.db"
         else:
             path = self.home / wanted.relative_to(self.workspace.home)
         path.parent.mkdir(parents=True, exist_ok=True)
         if self.manifest.ledger.kind == "sqlite":
             (self.folder / "ledger" / DATABASE.removeprefix(LEDGER)).rename(path)
+            for journal in side_files(path):
+                journal.unlink(missing_ok=True)
             return path
         ledger = connect_ledger(f"sqlite:///{path}")
         try:
@@ -236,9 +189,9 @@ class _Restore:
         swapped: tuple[str, ...] | None = None
         try:
             with self._source() as source, ledger.begin() as connection:
-                erasures = erased_since(connection) if force and _has_tables(connection) else []
-                if _has_tables(connection):
-                    aside = _move_tables(connection, stamp)
+                erasures = erased_since(connection) if force and has_tables(connection) else []
+                if has_tables(connection):
+                    aside = move_tables(connection, stamp)
                 if source is None:
                     self._fill(connection)
                     ensure_schema(connection, ledger.where)
@@ -286,16 +239,16 @@ class _Restore:
             return tuple(erase_again(connection, erasures)), ()
 
     def _put_outside(self, database: Path, stamp: str) -> tuple[str, ...]:
-        outside = _outside(self.workspace)
-        if outside is None:
+        place = outside(self.workspace)
+        if place is None:
             return ()
-        outside.parent.mkdir(parents=True, exist_ok=True)
+        place.parent.mkdir(parents=True, exist_ok=True)
         aside: tuple[str, ...] = ()
-        if outside.exists():
-            old = outside.with_name(f"{outside.name}.before-restore-{stamp}")
-            outside.rename(old)
+        if place.exists():
+            old = place.with_name(f"{place.name}.before-restore-{stamp}")
+            place.rename(old)
             aside = (str(old),)
-        shutil.move(database, outside)
+        shutil.move(database, place)
         return aside
 
     def _swap(self, stamp: str) -> tuple[str, ...]:
@@ -342,21 +295,3 @@ class _Restore:
             erased_again=erased,
             notes=(*self.manifest.notes, *notes),
         )
-
-
-def _has_tables(connection: Connection) -> bool:
-    names = set(inspect(connection).get_table_names())
-    return any(table.name in names for table in copied_tables())
-
-
-def _move_tables(connection: Connection, stamp: str) -> tuple[str, ...]:
-    """Move a ledger's tables into a schema of their own on the server; empty ones too."""
-    schema = f"before_restore_{stamp.lower()}"
-    connection.execute(text(f"CREATE SCHEMA {schema}"))
-    for name in inspect(connection).get_table_names():
-        if name in _NAMES:
-            connection.execute(text(f"ALTER TABLE {name} SET SCHEMA {schema}"))
-    return (f"schema {schema} of the database",)
-
-
-_NAMES = frozenset(table.name for table in copied_tables()) | {studio_locks.name, "alembic_version"}

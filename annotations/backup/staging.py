@@ -22,14 +22,14 @@ _SUFFIX = ".part"
 def staging_folder(place: Path, purpose: str) -> Iterator[Path]:
     """Yield a new private folder beside ``place`` and remove it at the end, with whatever is still in it.
 
-    ``purpose`` is a word of its name, ``.PLACE.PURPOSE-....part``; abandoned ones of the same name go first.
+    ``purpose`` is a word of its name; abandoned ones with the same purpose go first.
 
     Raises
     ------
     FileError
         The folder above ``place`` cannot be made or written.
     """
-    prefix = f".{place.name}.{purpose}-"
+    prefix = f".talkingpoints-{purpose}-"
     try:
         place.parent.mkdir(parents=True, exist_ok=True)
         with _locked(place.parent):  # nobody takes a folder for abandoned between its making and its locking

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import os
-import stat
-from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -12,33 +10,24 @@ from importlib.metadata import version
 from pathlib import Path
 
 from sqlalchemy import create_engine, delete, insert, select, text
-from sqlalchemy.engine import make_url
 
 from annotations.backup.archive import ArchiveWriter, written_archive
 from annotations.backup.manifest import DATABASE, FORMAT, LEDGER, WORKSPACE, LedgerEntry, Manifest
-from annotations.backup.sqlite_files import copy_database, is_database, side_files
-from annotations.backup.staging import is_staging, staging_folder
+from annotations.backup.selecting import SUFFIX, Selection, ledger_file
+from annotations.backup.staging import staging_folder
 from annotations.errors import FileError
 from annotations.ledger.copying import last_numbers, row_counts, write_tables
 from annotations.ledger.store import Ledger, now, open_ledger
 from annotations.ledger.studio_lock import studio_lock
 from annotations.ledger.tables import SCHEMA_VERSION, ledger_info, studio_locks, studio_projects
 from annotations.progress import Progress, silent
+from annotations.sqlite_files import copy_database, is_database
 from annotations.workspace import Workspace
 
-SUFFIX = ".backup.tar.zst"
 BACKUP_KEY = "backup:"
 """Begin of the keys in the table ``ledger_info`` under which the places of backups are remembered."""
 
 _LOCK_SECONDS = 600.0
-_PASSING = (
-    "label-studio.pid",
-    "label-studio.lock",
-    "label-studio.log",
-    "label-studio.log.1",
-    "data.unfinished",
-)
-"""What a running Label Studio has in its folder that means nothing elsewhere."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -137,7 +126,9 @@ class _Backup:
     def run(self, out: Path) -> BackupReport:
         # The pointer before the models: a model that is added meanwhile is then whole or not there.
         pointer = self._pointer()
-        files = dict(self._files(out))
+        selection = Selection(self.workspace, out, self.options.studio)
+        files = dict(selection.files())
+        self.notes += selection.notes
         databases = {name: path for name, (path, _) in files.items() if is_database(path)}
         self._total = sum(size * (1 + (name in databases)) for name, (_, size) in files.items())
         entry, members = self._databases(databases)
@@ -184,40 +175,6 @@ class _Backup:
         copy = self.folder / "active"
         copy.write_bytes(content)
         return {f"{WORKSPACE}{self.workspace.models_path.name}/active": (copy, len(content))}
-
-    def _files(self, out: Path) -> Iterator[tuple[str, tuple[Path, int]]]:
-        """Yield every file of the workspace that is saved: its name in the archive, its place and size."""
-        home, studio = self.workspace.home, self.workspace.studio_path
-        left_out = _ledger_files(self.workspace) | {out, self.workspace.models_path / "active"}
-        for root, folders, names in os.walk(home):
-            here = Path(root)
-            folders[:] = sorted(
-                name
-                for name in folders
-                if not (is_staging(name) or (here / name == studio and not self.options.studio))
-                and not (here == studio and name in _PASSING)
-                and not self._is_link(here / name)
-            )
-            databases = [here / name for name in names if is_database(here / name)]
-            journals = {journal for path in databases for journal in side_files(path)}
-            for name in names:
-                path = here / name
-                if is_staging(name) or path in left_out or path in journals or name.endswith(SUFFIX):
-                    continue
-                if (here == studio and name in _PASSING) or self._is_link(path):
-                    continue
-                try:
-                    status = path.stat()
-                except FileNotFoundError:
-                    continue
-                if stat.S_ISREG(status.st_mode):
-                    yield f"{WORKSPACE}{path.relative_to(home).as_posix()}", (path, status.st_size)
-
-    def _is_link(self, path: Path) -> bool:
-        if path.is_symlink():
-            self.notes.append(f"left out, as it is a link: {path}")
-            return True
-        return False
 
     def _databases(self, others: dict[str, Path]) -> tuple[LedgerEntry, dict[str, Path]]:
         """Copy the ledger and the other databases; return what the ledger holds, and the copies by name."""
@@ -269,7 +226,7 @@ class _Backup:
         before = self._done
 
         def report(done: int, _total: int | None) -> None:
-            self._done = before + done
+            self._done = max(self._done, before + done)  # a copy may have to start anew
             self._report()
 
         copy_database(source, target, report)
@@ -288,19 +245,6 @@ class _Backup:
                 "cannot be read: permission denied", where=str(path), hint="Run as the workspace's owner."
             ) from error
         self._report()
-
-
-def ledger_file(url: str) -> Path | None:
-    """Return the file of an SQLite ledger; None for one in memory, and on a server."""
-    parsed = make_url(url)
-    if parsed.get_backend_name() != "sqlite" or parsed.database in (None, "", ":memory:"):
-        return None
-    return Path(str(parsed.database)).absolute()
-
-
-def _ledger_files(workspace: Workspace) -> set[Path]:
-    found = ledger_file(workspace.ledger_url)
-    return set() if found is None else {found} | side_files(found)
 
 
 def _entry(kind: str, rows: dict[str, int], numbers: dict[str, int]) -> LedgerEntry:

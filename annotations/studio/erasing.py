@@ -8,7 +8,7 @@ from contextlib import ExitStack, contextmanager
 
 from sqlalchemy import select
 
-from annotations.ledger.erasing import read_erasures, settle
+from annotations.ledger.erasures import read_erasures, settle
 from annotations.ledger.store import Ledger
 from annotations.ledger.studio_lock import studio_lock
 from annotations.ledger.studio_tasks import ProjectRow, chunks, project_row

@@ -8,7 +8,7 @@ from typing import Any
 
 from annotations.codebook import Codebook
 from annotations.labels import annotation_to_dict
-from annotations.ledger.erasing import erased_posts
+from annotations.ledger.erasures import erased_posts
 from annotations.ledger.store import Ledger, timestamp
 from annotations.ledger.studio import annotator_names, remember_annotators
 from annotations.ledger.studio_annotations import (

@@ -37,8 +37,6 @@ _SETTINGS = {
     "SSRF_PROTECTION_ENABLED": "false",
     # Without this it stores wrong predictions silently.
     "fflag_feat_utc_210_prediction_validation_15082025": "true",
-    # Without this it keeps the file of every export that was deleted, and so the texts of every full pull.
-    "ff_back_dev_4664_remove_storage_file_on_export_delete_29032023_short": "true",
     "LOG_LEVEL": "WARNING",
     "PYTHONUNBUFFERED": "1",
 }

@@ -9,8 +9,10 @@ from typing import Any
 
 import click
 
-from annotations.backup.taking import BACKUP_KEY, ledger_file
-from annotations.ledger.erasing import ErasurePlan, backups_made, plan_erasure
+from annotations.backup.selecting import ledger_file
+from annotations.backup.taking import BACKUP_KEY
+from annotations.ledger.erasure_plan import ErasurePlan, plan_erasure
+from annotations.ledger.erasures import backups_made
 from annotations.ledger.store import Ledger
 from annotations.traces import find_traces
 from service.cli import console
@@ -59,8 +61,7 @@ def erase_command(post_ids: tuple[str, ...], reason: str, copies: bool, yes: boo
             _show_end(finish(settings, ledger), {}, as_json)
             return
         plan = plan_erasure(ledger, post_ids, copies=copies)
-        if not as_json:
-            _preview(plan, trained_since(settings, plan.labelled_since))
+        _preview(plan, trained_since(settings, plan.labelled_since), as_json)
         if plan.posts and not _is_agreed(yes):
             click.echo("Nothing was erased.", err=as_json)
             return
@@ -92,19 +93,23 @@ def _is_agreed(yes: bool) -> bool:
     return click.confirm("This cannot be undone. Erase?", default=False, err=True)
 
 
-def _preview(plan: ErasurePlan, models: list[str]) -> None:
+def _preview(plan: ErasurePlan, models: list[str], as_json: bool) -> None:
+    """Say what would go, on standard error where standard output is for JSON."""
     for post_id, moment in plan.already.items():
-        click.echo(f"{post_id} was erased on {moment[:10]}")
+        click.echo(f"{post_id} was erased on {moment[:10]}", err=as_json)
     if not plan.posts:
         return
     counts = ", ".join(f"{plan.rows.get(table, 0):,} {name}" for table, name in _TABLES.items())
-    click.echo(f"To be erased: {counts}")
-    _list("", plan.posts)
+    click.echo(f"To be erased: {counts}", err=as_json)
+    _list(plan.posts, as_json)
     if plan.copies:
-        click.echo(f"Copies and near-duplicates that stay (--copies erases them too): {len(plan.copies):,}")
-        _list("", plan.copies)
+        click.echo(
+            f"Copies and near-duplicates that stay (--copies erases them too): {len(plan.copies):,}",
+            err=as_json,
+        )
+        _list(plan.copies, as_json)
     if models:
-        click.echo(f"Models that may have learnt from them, and stay: {', '.join(models)}")
+        click.echo(f"Models that may have learnt from them, and stay: {', '.join(models)}", err=as_json)
 
 
 def _left(settings: Settings, ledger: Ledger, plan: ErasurePlan) -> _Left:
@@ -139,7 +144,7 @@ def _show(plan: ErasurePlan, outcome: Outcome, left: _Left) -> None:
     for title, places in said.items():
         if places:
             click.echo(f"{title}:")
-            _list("", places)
+            _list(places)
     click.echo(_ELSEWHERE)
 
 
@@ -147,11 +152,11 @@ def _exists(place: str) -> str:
     return place if Path(place).exists() else f"{place} (not there any more)"
 
 
-def _list(indent: str, lines: tuple[str, ...] | list[str]) -> None:
+def _list(lines: tuple[str, ...] | list[str], to_stderr: bool = False) -> None:
     for line in lines[:_SHOWN]:
-        click.echo(f"{indent}  {line}")
+        click.echo(f"  {line}", err=to_stderr)
     if len(lines) > _SHOWN:
-        click.echo(f"{indent}  and {len(lines) - _SHOWN:,} more")
+        click.echo(f"  and {len(lines) - _SHOWN:,} more", err=to_stderr)
 
 
 def _show_end(outcome: Outcome, found: dict[str, Any], as_json: bool) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from annotations.ledger.erasing import read_erasures
+from annotations.ledger.erasures import read_erasures
 from annotations.ledger.posts import post_counts
 from annotations.ledger.studio import studio_counts
 from classifiers.errors import ModelNotFoundError

@@ -13,6 +13,7 @@ from annotations.labels import write_labels
 from annotations.ledger.studio import stored_annotations
 from annotations.studio.accounts import create_accounts
 from annotations.studio.credentials import Credentials, read_credentials
+from annotations.studio.leftovers import remove_leftover_exports
 from annotations.studio.predictions import push_predictions
 from annotations.studio.project import ProjectOptions, ensure_project
 from annotations.studio.pull import PullOptions, PullReport, pull
@@ -189,6 +190,8 @@ def pull_command(
         carry_out(settings, ledger, connected.client)
         with console.progress("Pulling", "annotations") as progress:
             report = pull(ledger, connected.client, connected.project(ledger), options, progress)
+        if settings.studio_url is None:
+            remove_leftover_exports(settings.workspace.studio_path)
         n_written = (
             None if out is None else write_labels(out, stored_annotations(ledger, pseudonyms=pseudonyms))
         )
