@@ -63,7 +63,8 @@ def _workspace(home: Path, url: str | None = None) -> Workspace:
     import_file(ledger, posts)
     with ledger.begin() as connection:
         signatures = [
-            {"post_id": f"Calverra/{n}", "revision": "r", "signature": bytes([n, 0, 255] * 32)} for n in range(3)
+            {"post_id": f"Calverra/{n}", "revision": "r", "signature": bytes([n, 0, 255] * 32)}
+            for n in range(3)
         ]
         connection.execute(insert(post_signatures), signatures)
         connection.execute(text("DELETE FROM post_signatures WHERE post_id = 'Calverra/2'"))

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Iterator
 from html.parser import HTMLParser
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import Browser
 
 from classifiers.predictions import Decision
 from service.app import build_app, create_app
@@ -166,19 +165,6 @@ def test_api_page_lists_every_call(client: InProcessClient) -> None:
     for path in client.get("/openapi.json").json()["paths"]:
         assert f"</span> {path}</h2>" in html
     assert f'id="{client.get("/nowhere").json()["type"].partition("#")[2]}"' in html
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    """Yield Debian's chromium, driven by playwright."""
-    chromium = shutil.which("chromium")
-    if chromium is None:
-        pytest.skip("needs Debian's chromium: apt-get install chromium")
-    options = ["--no-sandbox", "--disable-quic", "--disable-background-networking"]
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=chromium, args=options)
-        yield browser
-        browser.close()
 
 
 @pytest.mark.browser
