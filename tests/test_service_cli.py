@@ -153,11 +153,32 @@ def test_the_codebook_in_use_can_be_checked_and_shown(cli: Cli) -> None:
 def test_agreement_of_a_labels_file(cli: Cli) -> None:
     """Agreement needs no ledger: a labels file is enough."""
     report = cli.json("agreement", "--labels", EXAMPLES / "annotations.jsonl")
-    assert set(report["tags"]["un-role"]) == {
-        "percent", "alpha", "alpha_low", "alpha_high", "ac1", "n_positive", "n_posts"
+    assert set(report["tags"]["un-role"]) >= {
+        "percent", "alpha", "alpha_low", "alpha_high", "ac1", "kappa", "positive", "n_positive", "n_posts"
     }  # fmt: skip
     assert 0.4 < report["overall"]["alpha"] < 0.95
     assert "multipolarity" in cli("agreement", "--labels", EXAMPLES / "annotations.jsonl").stdout
+
+
+def test_agreement_of_a_label_studio_export(cli: Cli, tmp_path: Path) -> None:
+    """An export of any project will do, and says which of its tags are rare."""
+    values = [[["War", "Aid"]], [["War", "Aid"]], [["Peace"]], [["Peace"]]]
+    result = [[{"from_name": "t", "type": "taxonomy", "value": {"taxonomy": value}}] for value in values]
+    tasks = [
+        {
+            "id": n,
+            "data": {"text": "t"},
+            "annotations": [{"completed_by": who, "result": result[n]} for who in (1, 2)],
+        }
+        for n in range(4)
+    ]
+    file = tmp_path / "export.json"
+    file.write_text(json.dumps(tasks), encoding="utf-8")
+    report = cli.json("agreement", "--labels", file, "--min-uses", "4")
+    assert set(report["tags"]) == {"War > Aid", "Peace"}
+    assert report["overall"]["alpha"] == 1.0
+    assert cli.json("agreement", "--labels", file, "--min-uses", "5")["tags"] == {}
+    assert "War > Aid" in cli("agreement", "--labels", file).stdout
 
 
 def test_labels_with_a_mistake_are_refused_with_file_and_line(cli: Cli, tmp_path: Path) -> None:

@@ -21,7 +21,7 @@ _MODULES = {
     "studio": "studio",
     "push": "studio",
     "pull": "studio",
-    "agreement": "learning",
+    "agreement": "agreement",
     "train": "learning",
     "evaluate": "learning",
     "models": "models",
