@@ -15,8 +15,8 @@ import pytest
 ROOT = Path(__file__).resolve().parents[1]
 EXAMPLES = ROOT / "examples"
 COMMANDS = [
-    "codebook", "import", "posts", "studio", "push", "pull", "agreement", "train", "evaluate", "models", "activate",
-    "tag", "status", "serve", "settings", "report", "demo",
+    "codebook", "import", "posts", "studio", "push", "pull", "agreement", "adjudicate", "train", "evaluate", "models",
+    "activate", "tag", "status", "serve", "settings", "report", "demo",
 ]  # fmt: skip
 
 
@@ -179,6 +179,23 @@ def test_agreement_of_a_label_studio_export(cli: Cli, tmp_path: Path) -> None:
     assert report["overall"]["alpha"] == 1.0
     assert cli.json("agreement", "--labels", file, "--min-uses", "5")["tags"] == {}
     assert "War > Aid" in cli("agreement", "--labels", file).stdout
+
+
+def test_disagreements_are_listed_and_gold_says_where_it_comes_from(cli: Cli, tmp_path: Path) -> None:
+    """The table goes to a CSV; what a majority cannot settle is not gold; gold can be trained on."""
+    labels = EXAMPLES / "annotations.jsonl"
+    questions = cli.json("adjudicate", "list", "--labels", labels)
+    assert questions[0]["distance"] >= questions[-1]["distance"] > 0
+    cli("adjudicate", "list", "--labels", labels, "--out", tmp_path / "open.csv")
+    table = pd.read_csv(tmp_path / "open.csv")
+    assert set(table["post_id"]) == {question["post_id"] for question in questions}
+    gold = tmp_path / "gold.jsonl"
+    counts = cli.json("adjudicate", "gold", "--labels", labels, "--out", gold)
+    assert counts["open"] == len(questions)
+    lines = [json.loads(line) for line in gold.read_text(encoding="utf-8").splitlines()]
+    assert {line["provenance"] for line in lines} == {"single", "unanimous"}
+    assert cli.json("agreement", "--labels", gold)["problems"]
+    cli("adjudicate", "gold", "--labels", labels, "--out", gold, "--method", "dawid-skene", code=1)
 
 
 def test_labels_with_a_mistake_are_refused_with_file_and_line(cli: Cli, tmp_path: Path) -> None:

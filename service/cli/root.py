@@ -22,6 +22,7 @@ _MODULES = {
     "push": "studio",
     "pull": "studio",
     "agreement": "agreement",
+    "adjudicate": "adjudicating",
     "train": "learning",
     "evaluate": "learning",
     "models": "models",
