@@ -15,8 +15,8 @@ import pytest
 ROOT = Path(__file__).resolve().parents[1]
 EXAMPLES = ROOT / "examples"
 COMMANDS = [
-    "codebook", "import", "posts", "studio", "push", "pull", "agreement", "adjudicate", "train", "evaluate", "models",
-    "activate", "tag", "status", "serve", "settings", "report", "demo",
+    "codebook", "import", "posts", "studio", "push", "pull", "agreement", "adjudicate", "suspects", "train", "evaluate",
+    "models", "activate", "tag", "status", "serve", "settings", "report", "demo",
 ]  # fmt: skip
 
 

@@ -21,6 +21,7 @@ from annotations.ledger.adjudication import (
     adjudication_project,
     remember_adjudication_project,
 )
+from annotations.ledger.codebooks import former_titles
 from annotations.ledger.store import Ledger
 from annotations.ledger.studio_lock import studio_lock
 from annotations.ledger.studio_tasks import chunks
@@ -106,7 +107,7 @@ def pull_verdicts(
     authors = {
         user.user_id: called.get(user.email.lower(), user.email.partition("@")[0]) for user in client.users()
     }
-    reader = AnnotationReader(codebook)
+    reader = AnnotationReader(codebook, former_titles(ledger))
     found: list[tuple[str, Annotation]] = []
     problems: list[str] = []
     n_waiting = 0

@@ -15,7 +15,7 @@ from annotations.errors import TalkingPointsError
 from service.errors import SettingsError
 
 _MODULES = {
-    "codebook": "data",
+    "codebook": "codebook_changes",
     "import": "data",
     "posts": "data",
     "studio": "studio",
@@ -23,6 +23,7 @@ _MODULES = {
     "pull": "studio",
     "agreement": "agreement",
     "adjudicate": "adjudicating",
+    "suspects": "suspects",
     "train": "learning",
     "evaluate": "learning",
     "models": "models",
