@@ -4,7 +4,8 @@ References
 ----------
 C. G. Northcutt, L. Jiang, I. L. Chuang, "Confident Learning: Estimating Uncertainty in Dataset Labels", Journal of
 Artificial Intelligence Research 70 (2021), section 3.1: a label is suspect where the other answer is as probable as
-it is, on average, for the posts that bear that answer.
+it is, on average, for the posts that bear that answer.  They are ordered by the probability of the label itself:
+of planted errors that puts more in the first places than the distance to that average does.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ import numpy.typing as npt
 from annotations.adjudication import Question, Side
 from annotations.codebook import Codebook
 from annotations.progress import Progress, silent
-from annotations.records import Annotation, Span
+from annotations.records import Annotation, Span, text_digest
 from classifiers.dataset import Dataset
 from classifiers.scorer import Scorer
 from classifiers.splits import folds
@@ -58,9 +59,9 @@ class Suspect:
     passages: tuple[Span, ...]
 
     @property
-    def margin(self) -> float:
-        """How far the score is beyond what is usual for the opposite answer: the surest come first."""
-        return self.usual - self.score if self.given else self.score - self.usual
+    def doubt(self) -> float:
+        """How improbable the annotators' answer is, 0 to 1."""
+        return 1 - self.score if self.given else self.score
 
     @property
     def reason(self) -> str:
@@ -112,7 +113,7 @@ def suspects(
         _suspect(dataset, scores, scorer_of[int(fold[row])], (row, column))
         for row, column in suspect_labels(dataset.shares, scores)
     ]
-    return sorted(found, key=lambda each: (-each.margin, each.post_id, each.tag))
+    return sorted(found, key=lambda each: (-each.doubt, each.post_id, each.tag))
 
 
 def suspect_labels(shares: Floats, scores: Floats) -> list[tuple[int, int]]:
@@ -136,7 +137,9 @@ def questions(found: list[Suspect], annotations: list[Annotation]) -> list[Quest
     readers: dict[tuple[str, str], dict[str, Annotation]] = {}
     for each in annotations:
         if not each.skipped:
-            readers.setdefault((each.post_id, each.revision), {})[each.annotator] = each
+            readers.setdefault((each.post_id, each.revision or text_digest(each.text)), {})[
+                each.annotator
+            ] = each
     by_post: dict[tuple[str, str], list[Suspect]] = {}
     for suspect in found:
         by_post.setdefault((suspect.post_id, suspect.revision), []).append(suspect)
@@ -154,7 +157,7 @@ def _question(here: list[Suspect], readers: list[Annotation]) -> Question:
         post=readers[0],
         sides=tuple(sides),
         disputed=tuple(suspect.tag for suspect in here),
-        distance=max(suspect.margin for suspect in here),
+        distance=max(suspect.doubt for suspect in here),
         reason="Please check: " + ". ".join(suspect.reason for suspect in here),
     )
 

@@ -16,7 +16,7 @@ from service.cli import console
 from service.cli.learning import labels_in_use, labels_option
 from service.studio_access import studio
 
-_COLUMNS = ("post_id", "revision", "tag", "given", "score", "usual", "margin", "reason", "text")
+_COLUMNS = ("post_id", "revision", "tag", "given", "score", "usual", "doubt", "reason", "text")
 
 
 @click.command("suspects")
