@@ -124,10 +124,7 @@ class Codebook:
             raise CodebookError(f"the codebook '{self.title}' has no tag '{tag_id}'") from None
 
     def successor(self, tag_id: str) -> Tag:
-        """Return what stands for ``tag_id`` today: itself, or the tag that has replaced it.
-
-        That tag is active, unless it has been split.
-        """
+        """Return what stands for ``tag_id`` today: itself or its replacement, active unless it has been split."""
         tag = self.tag(tag_id)
         while tag.replaced_by is not None:
             tag = self.tag(tag.replaced_by)
