@@ -36,7 +36,7 @@ __all__ = [
 
 # How a tag looks and is reached on the labelling page; it does not change what a tag means.
 _PRESENTATION = ("hotkey", "color")
-_OPTIONAL = ("parent", "hotkey", "color", "replaced_by")
+_OPTIONAL = ("parent", "hotkey", "color", "replaced_by", "split_into")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,7 +45,7 @@ class Tag:
 
     ``color`` (``#rrggbb``) and ``hotkey`` are None where the author left the choice to the labelling page:
     see ``tag_colors`` and ``tag_hotkeys`` in ``annotations.labeling_config``.  A tag with ``replaced_by``
-    is retired.
+    or ``split_into`` is retired; only a person can say which part of a split tag a label means.
     """
 
     id: str
@@ -61,11 +61,12 @@ class Tag:
     hotkey: str | None = None
     color: str | None = None
     replaced_by: str | None = None
+    split_into: tuple[str, ...] = ()
 
     @property
     def is_active(self) -> bool:
         """Tell whether annotators can still give the tag."""
-        return self.replaced_by is None
+        return self.replaced_by is None and not self.split_into
 
     def to_dict(self) -> dict[str, Any]:
         """Return the tag as the YAML has it; what is empty is left out."""
@@ -76,7 +77,8 @@ class Tag:
         content |= {name: list(getattr(self, name)) for name in ("include", "exclude") if getattr(self, name)}
         content |= {"examples": examples} if examples else {}
         content |= {"cues": list(self.cues)} if self.cues else {}
-        return content | {name: getattr(self, name) for name in _OPTIONAL if getattr(self, name) is not None}
+        optional = {name: getattr(self, name) for name in _OPTIONAL if getattr(self, name) not in (None, ())}
+        return content | {name: list(v) if isinstance(v, tuple) else v for name, v in optional.items()}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -122,7 +124,7 @@ class Codebook:
             raise CodebookError(f"the codebook '{self.title}' has no tag '{tag_id}'") from None
 
     def successor(self, tag_id: str) -> Tag:
-        """Return the active tag that stands for ``tag_id`` today: itself, or the one that has replaced it."""
+        """Return what stands for ``tag_id`` today: itself or its replacement, active unless it has been split."""
         tag = self.tag(tag_id)
         while tag.replaced_by is not None:
             tag = self.tag(tag.replaced_by)
@@ -228,6 +230,7 @@ def _described_tag(tag: Tag) -> list[str]:
     notes = [f"key {tag.hotkey}"] if tag.hotkey else []
     notes += [f"part of {tag.parent}"] if tag.parent else []
     notes += [f"replaced by {tag.replaced_by}"] if tag.replaced_by else []
+    notes += [f"split into {', '.join(tag.split_into)}"] if tag.split_into else []
     lines = [f"{tag.id}: {tag.title}" + (f" ({', '.join(notes)})" if notes else ""), f"  {tag.definition}"]
     for mark, texts in (
         ("+", tag.include),
@@ -293,4 +296,5 @@ def _built_tag(data: Mapping[str, Any], family: str) -> Tag:
         hotkey=data.get("hotkey"),
         color=data.get("color"),
         replaced_by=data.get("replaced_by"),
+        split_into=tuple(data.get("split_into", ())),
     )

@@ -134,7 +134,7 @@ def _wrong_form(error: ValidationError, path: Path) -> Iterator[Problem]:
     name = str(path[-1]) if path else ""
     if not value.strip():
         message = "is empty: give a value or remove the line"
-    elif name in ("id", "parent", "replaced_by"):
+    elif name in ("id", "parent", "replaced_by") or "split_into" in path:
         message = f"'{value}' is not an id: use small letters, digits and single hyphens, e.g. 'un-role'"
     elif name == "color":
         message = f"'{value}' is not a colour: write '#' and six digits from 0 to f, in quotes"

@@ -25,6 +25,7 @@ def contradictions(data: Any) -> Iterator[Problem]:
     yield from _hotkey_clashes(tags)
     yield from _broken_parents(tags)
     yield from _broken_links(tags, "replaced_by")
+    yield from _broken_splits(tags)
 
 
 def _tags(data: Any) -> Tags:
@@ -86,7 +87,7 @@ def _hotkey_clashes(tags: Tags) -> Iterator[Problem]:
     seen: dict[str, str] = {}
     for path, tag in tags:
         key = tag.get("hotkey")
-        if not isinstance(key, str) or not key or tag.get("replaced_by"):
+        if not isinstance(key, str) or not key or _is_retired(tag):
             continue
         place, pressed = (*path, "hotkey"), key.casefold()
         if pressed in RESERVED_HOTKEYS:
@@ -124,6 +125,50 @@ def _broken_links(tags: Tags, field: str) -> Iterator[Problem]:
             yield Problem(place, f"goes round in a circle: {' -> '.join([name, *circle])}")
 
 
+def _is_retired(tag: Mapping[str, Any]) -> bool:
+    return bool(tag.get("replaced_by") or tag.get("split_into"))
+
+
+def _broken_splits(tags: Tags) -> Iterator[Problem]:
+    """Report parts of a split that do not exist or lead back to it, and a split beside a replacement."""
+    ids = {tag["id"] for _, tag in tags if isinstance(tag.get("id"), str)}
+    replaced = _links(tags, "replaced_by")
+    parts = {
+        tag["id"]: [part for part in tag["split_into"] if isinstance(part, str)]
+        for _, tag in tags
+        if isinstance(tag.get("id"), str) and isinstance(tag.get("split_into"), list)
+    }
+    for path, tag in tags:
+        name = tag.get("id")
+        if not isinstance(name, str) or name not in parts:
+            continue
+        place = (*path, "split_into")
+        if tag.get("replaced_by"):
+            yield Problem(place, "a tag is either split or replaced, not both")
+        for part in parts[name]:
+            if part not in ids:
+                near = difflib.get_close_matches(part, [str(i) for i in ids], n=1)
+                yield Problem(
+                    place, f"there is no tag '{part}'" + (f"; did you mean '{near[0]}'?" if near else "")
+                )
+            elif part == name:
+                yield Problem(place, "names the tag itself")
+            elif name in _reached(part, replaced, parts):
+                yield Problem(place, f"'{part}' leads back to the tag")
+
+
+def _reached(name: str, replaced: Mapping[str, str], parts: Mapping[str, list[str]]) -> set[str]:
+    """Return every tag that stands for a tag, however many steps away."""
+    found: set[str] = set()
+    waiting = [name]
+    while waiting:
+        at = waiting.pop()
+        new = {*parts.get(at, ()), *([replaced[at]] if at in replaced else ())} - found
+        found |= new
+        waiting += new
+    return found
+
+
 def _chain(name: str, links: Mapping[str, str]) -> list[str]:
     """Follow the links from a tag until they end or come back to a tag already met."""
     chain: list[str] = []
@@ -138,7 +183,7 @@ def _broken_parents(tags: Tags) -> Iterator[Problem]:
     by_id = {tag["id"]: (path, tag) for path, tag in tags if isinstance(tag.get("id"), str)}
     for path, tag in tags:
         parent = tag.get("parent")
-        if not isinstance(parent, str) or parent not in by_id or tag.get("replaced_by"):
+        if not isinstance(parent, str) or parent not in by_id or _is_retired(tag):
             continue
         parent_path, parent_tag = by_id[parent]
         if parent_path[:2] != path[:2]:

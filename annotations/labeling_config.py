@@ -51,6 +51,8 @@ _STYLE = """
 .tp .right{flex:0 0 400px;overflow:auto}
 .tp .post{flex:1 1 0;min-height:0;overflow:auto;line-height:1.55;
  border:1px solid rgba(128,128,128,.4);border-radius:6px;padding:6px 4px}
+.tp .sides{max-height:30vh;overflow:auto;font-size:13px;line-height:1.4;
+ border-bottom:1px solid rgba(128,128,128,.4)}
 .tp .note *{margin:0!important;font-size:12px;font-weight:400;opacity:.75}
 .tp [class*=label__hotkey]{display:none}
 .tp .left [class*=label_margins]{font-size:13px;padding:0 7px;margin:0 4px 4px 0}
@@ -63,12 +65,19 @@ _STYLE = """
 """
 
 
-def labeling_config(codebook: Codebook) -> str:
-    """Return the Label Studio config (XML): a tag's ``value`` is its title."""
+def labeling_config(codebook: Codebook, *, sides: bool = False) -> str:
+    """Return the Label Studio config (XML): a tag's ``value`` is its title.
+
+    With ``sides`` the page also shows what others said of the post (the task's ``sides_html``).
+    """
     root = ET.Element("View", className="tp")
     ET.SubElement(root, "Style").text = _STYLE
     columns = ET.SubElement(root, "View", className="cols")
-    _add_post(ET.SubElement(columns, "View", className="left"), codebook)
+    left = ET.SubElement(columns, "View", className="left")
+    if sides:
+        box = ET.SubElement(left, "View", className="sides")
+        ET.SubElement(box, "HyperText", name="sides", value="$sides_html", selectionEnabled="false")
+    _add_post(left, codebook)
     _add_answers(ET.SubElement(columns, "View", className="right"), codebook)
     ET.indent(root)
     return ET.tostring(root, encoding="unicode")

@@ -161,10 +161,15 @@ def _check(annotations: Sequence[Annotation], codebook: Codebook, mixed_codebook
         if texts.setdefault((each.post_id, _revision(each)), each.text) != each.text:
             raise DatasetError("two different texts bear the same post id and revision", where=where)
     digests = tuple(sorted({each.codebook for each in annotations if each.codebook}))
+    if len(digests) == 1 and digests[0] != codebook.digest and not mixed_codebooks:
+        raise DatasetError(
+            f"the labels were made under codebook {digests[0]}, and the one in use is {codebook.digest}",
+            hint=f"See what changed and carry the labels over: talkingpoints codebook migrate {digests[0]} NEW",
+        )
     if len(digests) > 1 and not mixed_codebooks:
         raise DatasetError(
             f"labels made with {len(digests)} different codebooks: {', '.join(digests)}",
-            hint="Train on the labels of one codebook, or say that mixing is wanted (mixed_codebooks).",
+            hint="Bring them to one codebook: talkingpoints codebook migrate OLD NEW.",
         )
     return digests
 

@@ -182,6 +182,9 @@ class CodebookTag(BaseModel):
     hotkey: str | None = None
     color: str | None = None
     replaced_by: str | None = Field(default=None, description="The tag that stands for this retired one.")
+    split_into: list[str] = Field(
+        default=[], description="The tags between which this retired one is divided."
+    )
 
 
 class CodebookFamily(BaseModel):

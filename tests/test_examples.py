@@ -196,7 +196,7 @@ def test_every_tag_can_be_learnt(annotations: list[Annotation], codebook: Codebo
 def test_the_annotators_really_differ(annotations: list[Annotation], codebook: Codebook) -> None:
     """Agreement is fair to good on every tag and perfect on none, and evidence differs too."""
     report = agreement(annotations, codebook.tag_ids)
-    alphas = {tag: figures.alpha for tag, figures in report.tags.items()}
+    alphas = {tag: figures.alpha.value for tag, figures in report.tags.items()}
     assert all(alpha is not None and 0.4 <= alpha <= 0.9 for alpha in alphas.values()), alphas
     second = {a.post_id: a for a in by(annotations, "annotator-2")}
     both = [(a, second[a.post_id]) for a in by(annotations, "annotator-1") if a.post_id in second]

@@ -15,8 +15,9 @@ import pytest
 ROOT = Path(__file__).resolve().parents[1]
 EXAMPLES = ROOT / "examples"
 COMMANDS = [
-    "codebook", "import", "posts", "studio", "push", "pull", "export", "agreement", "train", "evaluate", "models",
-    "activate", "tag", "status", "serve", "settings", "report", "backup", "restore", "erase", "demo",
+    "codebook", "import", "posts", "studio", "push", "pull", "export", "agreement", "adjudicate", "suspects", "train",
+    "evaluate", "models", "activate", "tag", "status", "serve", "settings", "report", "backup", "restore", "erase",
+    "demo",
 ]  # fmt: skip
 
 
@@ -153,11 +154,49 @@ def test_the_codebook_in_use_can_be_checked_and_shown(cli: Cli) -> None:
 def test_agreement_of_a_labels_file(cli: Cli) -> None:
     """Agreement needs no ledger: a labels file is enough."""
     report = cli.json("agreement", "--labels", EXAMPLES / "annotations.jsonl")
-    assert set(report["tags"]["un-role"]) == {
-        "percent", "alpha", "alpha_low", "alpha_high", "ac1", "n_positive", "n_posts"
+    assert set(report["tags"]["un-role"]) >= {
+        "percent", "alpha", "alpha_low", "alpha_high", "ac1", "kappa", "positive", "n_positive", "n_posts"
     }  # fmt: skip
     assert 0.4 < report["overall"]["alpha"] < 0.95
     assert "multipolarity" in cli("agreement", "--labels", EXAMPLES / "annotations.jsonl").stdout
+
+
+def test_agreement_of_a_label_studio_export(cli: Cli, tmp_path: Path) -> None:
+    """An export of any project will do, and says which of its tags are rare."""
+    values = [[["War", "Aid"]], [["War", "Aid"]], [["Peace"]], [["Peace"]]]
+    result = [[{"from_name": "t", "type": "taxonomy", "value": {"taxonomy": value}}] for value in values]
+    tasks = [
+        {
+            "id": n,
+            "data": {"text": "t"},
+            "annotations": [{"completed_by": who, "result": result[n]} for who in (1, 2)],
+        }
+        for n in range(4)
+    ]
+    file = tmp_path / "export.json"
+    file.write_text(json.dumps(tasks), encoding="utf-8")
+    report = cli.json("agreement", "--labels", file, "--min-uses", "4")
+    assert set(report["tags"]) == {"War > Aid", "Peace"}
+    assert report["overall"]["alpha"] == 1.0
+    assert cli.json("agreement", "--labels", file, "--min-uses", "5")["tags"] == {}
+    assert "War > Aid" in cli("agreement", "--labels", file).stdout
+
+
+def test_disagreements_are_listed_and_gold_says_where_it_comes_from(cli: Cli, tmp_path: Path) -> None:
+    """The table goes to a CSV; what a majority cannot settle is not gold; gold can be trained on."""
+    labels = EXAMPLES / "annotations.jsonl"
+    questions = cli.json("adjudicate", "list", "--labels", labels)
+    assert questions[0]["distance"] >= questions[-1]["distance"] > 0
+    cli("adjudicate", "list", "--labels", labels, "--out", tmp_path / "open.csv")
+    table = pd.read_csv(tmp_path / "open.csv")
+    assert set(table["post_id"]) == {question["post_id"] for question in questions}
+    gold = tmp_path / "gold.jsonl"
+    counts = cli.json("adjudicate", "gold", "--labels", labels, "--out", gold)
+    assert counts["open"] == len(questions)
+    lines = [json.loads(line) for line in gold.read_text(encoding="utf-8").splitlines()]
+    assert {line["provenance"] for line in lines} == {"single", "unanimous"}
+    assert cli.json("agreement", "--labels", gold)["problems"]
+    cli("adjudicate", "gold", "--labels", labels, "--out", gold, "--method", "dawid-skene", code=1)
 
 
 def test_labels_with_a_mistake_are_refused_with_file_and_line(cli: Cli, tmp_path: Path) -> None:

@@ -237,9 +237,9 @@ def _agreement(report: AgreementReport) -> str:
         return "## Agreement\n\nNo post was read by two annotators, so agreement is not known."
     rows = []
     for name, of in [*report.tags.items(), ("mean over tags", report.overall)]:
-        interval = f"{_figure(of.alpha_low)} to {_figure(of.alpha_high)}"
-        share = "-" if of.percent is None else f"{of.percent:.0%}"
-        rows.append([name, f"{of.n_positive:,}", share, _figure(of.alpha), interval, _figure(of.ac1)])
+        interval = f"{_figure(of.alpha.low)} to {_figure(of.alpha.high)}"
+        share = "-" if of.percent.value is None else f"{of.percent.value:.0%}"
+        rows.append([name, f"{of.n_positive:,}", share, _figure(of.alpha.value), interval, _figure(of.ac1.value)])
     text = (
         f"Over the {report.overall.n_posts:,} posts that two or more annotators read: the share of pairs that agree, "
         "Krippendorff's alpha with a 95 % bootstrap interval over posts, and Gwet's AC1."

@@ -9,6 +9,7 @@ from typing import Any, TypeGuard
 
 from annotations.cleaning import is_encodable
 from annotations.codebook import Codebook
+from annotations.codebook_changes import RELABEL
 from annotations.labeling_config import NONE_OF_THESE, tag_by_title
 from annotations.records import Annotation, Span, text_digest
 from annotations.studio.answers import parse_time
@@ -38,13 +39,26 @@ class _Answers:
 
 
 class AnnotationReader:
-    """Reads annotations by a codebook."""
+    """Reads annotations by a codebook.
 
-    def __init__(self, codebook: Codebook) -> None:
+    Parameters
+    ----------
+    codebook
+        What titles mean.
+    former_titles
+        Tag ids by titles that the codebook does not have any more, see ``annotations.ledger.codebooks``.
+    """
+
+    def __init__(self, codebook: Codebook, former_titles: Mapping[str, str] | None = None) -> None:
         self.digest = codebook.digest
         self.tag_ids = codebook.tag_ids
+        known = {title: tag.id for title, tag in tag_by_title(codebook).items()}
+        here = {tag.id for tag in codebook.tags}
+        former = {title: tag for title, tag in (former_titles or {}).items() if tag in here}
         # By title: the tag that it means today, itself or the one that has replaced it.
-        self.active = {title: codebook.successor(tag.id).id for title, tag in tag_by_title(codebook).items()}
+        today = {title: codebook.successor(tag_id) for title, tag_id in (former | known).items()}
+        self.active = {title: tag.id for title, tag in today.items() if tag.is_active}
+        self.split = {title: tag.split_into for title, tag in today.items() if not tag.is_active}
 
     def read(self, task: Mapping[str, Any], received: Mapping[str, Any], annotator: str) -> ParsedAnnotation:
         """Read one annotation of a task as Label Studio sent it.
@@ -73,7 +87,9 @@ class AnnotationReader:
         answers = _Answers()
         if not skipped:
             _collect(received.get("result"), text, answers)
-        tags = _judged_tags(answers, self.tag_ids, self.active)
+        is_split = self._set_split_aside(answers)
+        skipped = skipped or is_split
+        tags = {} if is_split else _judged_tags(answers, self.tag_ids, self.active)
         if not skipped and not answers.ticked and not answers.flags:
             answers.problems.append(f"nothing is ticked, not even '{NONE_OF_THESE}'; read as no tag")
         revision = text_digest(text)
@@ -87,7 +103,7 @@ class AnnotationReader:
             tags=tags,
             date=parse_time(data.get("date")),
             skipped=skipped,
-            flags=_judged_flags(answers),
+            flags=_judged_flags(answers) + ((RELABEL,) if is_split else ()),
             comment="\n".join(answers.comments),
             revision=revision,
             codebook=self.digest,
@@ -95,6 +111,15 @@ class AnnotationReader:
             origin=_origins(task, received, tags, self.active),
         )
         return ParsedAnnotation(annotation, tuple(answers.problems))
+
+    def _set_split_aside(self, answers: _Answers) -> bool:
+        """Tell whether a tag that has been split is ticked, so that the annotation is no answer any more."""
+        titles = [title for title in answers.ticked if title in self.split]
+        answers.problems += [
+            f"the tag '{_shown(title)}' has been split into {', '.join(self.split[title])}: to be annotated again"
+            for title in titles
+        ]
+        return bool(titles)
 
 
 def _collect(result: object, text: str, answers: _Answers) -> None:

@@ -8,9 +8,10 @@ from dataclasses import dataclass
 from html import unescape
 from typing import Any
 
-from annotations.codebook import Codebook
+from annotations.codebook import Codebook, dump_codebook
 from annotations.errors import StudioError
 from annotations.labeling_config import NONE_OF_THESE, guideline_html, labeling_config, tag_by_title
+from annotations.ledger.codebooks import former_titles, remember_codebook
 from annotations.ledger.store import Ledger
 from annotations.ledger.studio import pending_project, remember_pending_project
 from annotations.ledger.studio_lock import studio_lock
@@ -67,7 +68,7 @@ def ensure_project(
             return _create(ledger, client, codebook, options)
         info = known_project(client, row)
         if row.codebook != codebook.digest or info.label_config.strip() != labeling_config(codebook).strip():
-            _update(client, row, info, codebook)
+            _update(ledger, client, (row, info), codebook)
             row = _remembered(ledger, client, info, codebook)
         return row
 
@@ -127,7 +128,10 @@ def _settings(codebook: Codebook, options: ProjectOptions, mark: str) -> dict[st
     }
 
 
-def _update(client: StudioClient, row: ProjectRow, info: ProjectInfo, codebook: Codebook) -> None:
+def _update(
+    ledger: Ledger, client: StudioClient, known: tuple[ProjectRow, ProjectInfo], codebook: Codebook
+) -> None:
+    row, info = known
     config = labeling_config(codebook)
     try:
         client.validate_config(row.project_id, config)
@@ -135,13 +139,17 @@ def _update(client: StudioClient, row: ProjectRow, info: ProjectInfo, codebook: 
         raise
     except StudioError as error:
         # Labels of retired tags may go: the codebook still says what they are today.
-        lost = _titles(info.label_config) - set(tag_by_title(codebook)) - {NONE_OF_THESE, *FLAGS}
+        still = {
+            title for title, tag in former_titles(ledger).items() if tag in {t.id for t in codebook.tags}
+        }
+        lost = _titles(info.label_config) - set(tag_by_title(codebook)) - still - {NONE_OF_THESE, *FLAGS}
         if lost:
             raise StudioError(
                 f"the project holds labels that the codebook has no tag for ({', '.join(sorted(lost))}): "
                 f"{error.problem}",
                 where=client.url,
-                hint="Keep the tag and retire it with `replaced_by`, or start another with --new-project.",
+                hint="Keep the tag and retire it with `replaced_by`; carry a changed title over with "
+                "`talkingpoints codebook migrate`; or start another project with --new-project.",
             ) from error
     client.update_project(
         row.project_id, {"label_config": config, "expert_instruction": guideline_html(codebook)}
@@ -163,4 +171,5 @@ def _remembered(ledger: Ledger, client: StudioClient, info: ProjectInfo, codeboo
         foreign_annotations=0,
     )
     save_project(ledger, row)
+    remember_codebook(ledger, codebook.digest, dump_codebook(codebook))
     return row

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from annotations.codebook import Codebook
 from annotations.labels import annotation_to_dict
+from annotations.ledger.codebooks import codebooks_of_annotations, former_titles
 from annotations.ledger.erasures import erased_posts
 from annotations.ledger.store import Ledger, timestamp
 from annotations.ledger.studio import annotator_names, remember_annotators
@@ -71,7 +72,8 @@ class Receiver:
         self._ledger = ledger
         self._client = client
         self._project = project
-        self._reader = AnnotationReader(codebook)
+        self._reader = AnnotationReader(codebook, former_titles(ledger))
+        self._made_under = codebooks_of_annotations(ledger, project.key, codebook.digest)
         self._chosen_names: Mapping[str, str] = {}
         self._names: dict[int, str] = {}
         self._known: dict[int, KnownAnnotation] = known_annotations(ledger, project.key)
@@ -169,7 +171,10 @@ class Receiver:
         if known is not None and self._is_same(known, task, received):
             self.tally.unchanged += is_first
             return number
-        row = self._row(task, received, number)
+        is_edited = known is None or known.updated_at != _time(received.get("updated_at"))
+        row = self._row(
+            task, received, number, made_under=None if is_edited else self._made_under.get(number)
+        )
         if known is None:
             self.tally.new += 1
             draft.new.append(row)
@@ -190,7 +195,10 @@ class Receiver:
             and known.revision == text_digest(task["data"]["text"])
         )
 
-    def _row(self, task: Mapping[str, Any], received: Mapping[str, Any], number: int) -> AnnotationRow:
+    def _row(
+        self, task: Mapping[str, Any], received: Mapping[str, Any], number: int, *, made_under: str | None
+    ) -> AnnotationRow:
+        """Read an annotation; one that is only read again stays one that was made under its codebook."""
         user_id = _user_id(received)
         name = self._name(user_id)
         parsed = self._reader.read(task, received, name)
@@ -198,6 +206,8 @@ class Receiver:
         for problem in parsed.problems:
             self._note(task["id"], number, post_id, problem, name)
         annotation = parsed.annotation
+        if annotation is not None and made_under is not None:
+            annotation = replace(annotation, codebook=made_under)
         return AnnotationRow(
             annotation_id=number,
             task_id=task["id"],

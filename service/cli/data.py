@@ -186,4 +186,4 @@ def show(file: Path | None, as_json: bool) -> None:
         click.echo(describe(loaded))
 
 
-COMMANDS: tuple[click.Command, ...] = (codebook, import_posts, posts)
+COMMANDS: tuple[click.Command, ...] = (import_posts, posts)

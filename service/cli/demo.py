@@ -39,6 +39,7 @@ from classifiers.dataset import Dataset
 from classifiers.errors import ModelNotFoundError
 from classifiers.training import TrainingOptions
 from service.cli import console, learning, models, studio
+from service.cli.agreement import print_agreement
 from service.cli.serving import serving
 from service.ports import free_port, require_port
 from service.settings import Settings, load_settings
@@ -123,7 +124,7 @@ def run(settings: Settings, once: bool) -> None:
         labels_path = settings.home / "labels.jsonl"
         click.echo(f"{write_labels(labels_path, labels):,} annotations written to {labels_path}")
     _heading("6. Agreement")
-    learning.print_agreement(agreement(labels, codebook.tag_ids))
+    print_agreement(agreement(labels, codebook.tag_ids))
     _heading("7. Train and evaluate")
     version = _train(settings, labels, codebook)
     click.echo(f"Model {version} is active. Training, cross-validated on the sample:")

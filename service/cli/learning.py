@@ -1,4 +1,4 @@
-"""Commands from labels to tags: agreement, train, evaluate, models, activate, tag."""
+"""Commands from labels to a model: train, evaluate."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ from typing import Any
 
 import click
 
-from annotations.agreement import AgreementReport, agreement
 from annotations.codebook import Codebook
 from annotations.errors import LabelsError
 from annotations.labels import read_labels
@@ -70,37 +69,6 @@ def fit(settings: Settings, annotations: list[Annotation], options: TrainingOpti
     with console.progress("Fitting", "tags") as progress:
         trained = train(dataset, codebook, options, progress)
     return write_bundle(trained, out)
-
-
-@click.command("agreement")
-@labels_option
-@console.json_option
-def agreement_command(labels: Path | None, as_json: bool) -> None:
-    """Measure how far annotators agree, tag by tag, with 95 % intervals over posts."""
-    settings = console.settings()
-    codebook = console.codebook(settings)
-    report = agreement(labels_in_use(settings, labels, codebook), codebook.tag_ids)
-    if as_json:
-        console.print_json(report.to_dict())
-    else:
-        print_agreement(report)
-
-
-def print_agreement(report: AgreementReport) -> None:
-    """Print agreement as a table."""
-    if not report.tags:
-        click.echo("No post has been read by two annotators, so agreement cannot be measured yet.")
-        return
-    rows = []
-    for tag, of in [*report.tags.items(), ("mean over tags", report.overall)]:
-        interval = f"{console.figure(of.alpha_low)} to {console.figure(of.alpha_high)}"
-        share = "-" if of.percent is None else f"{of.percent:.0%}"
-        rows.append(
-            [tag, str(of.n_positive), share, console.figure(of.alpha), interval, console.figure(of.ac1)]
-        )
-    console.print_table(["tag", "ticked", "percent", "alpha", "95 % interval", "AC1"], rows)
-    readers = ", ".join(f"{name} {count}" for name, count in report.annotators.items())
-    click.echo(f"{report.overall.n_posts} posts read by two or more; annotations: {readers}")
 
 
 @click.command("train")
@@ -199,4 +167,4 @@ def print_evaluation(figures: dict[str, Any]) -> None:
     click.echo(f"{figures['n_posts']} posts, {len(tags)} tags that occur in them; {how}")
 
 
-COMMANDS: tuple[click.Command, ...] = (agreement_command, train_command, evaluate_command)
+COMMANDS: tuple[click.Command, ...] = (train_command, evaluate_command)

@@ -15,14 +15,16 @@ from annotations.errors import TalkingPointsError
 from service.errors import SettingsError
 
 _MODULES = {
-    "codebook": "data",
+    "codebook": "codebook_changes",
     "import": "data",
     "posts": "data",
     "studio": "studio",
     "push": "studio",
     "pull": "studio",
     "export": "exporting",
-    "agreement": "learning",
+    "agreement": "agreement",
+    "adjudicate": "adjudicating",
+    "suspects": "suspects",
     "train": "learning",
     "evaluate": "learning",
     "models": "models",
