@@ -239,7 +239,9 @@ def _agreement(report: AgreementReport) -> str:
     for name, of in [*report.tags.items(), ("mean over tags", report.overall)]:
         interval = f"{_figure(of.alpha.low)} to {_figure(of.alpha.high)}"
         share = "-" if of.percent.value is None else f"{of.percent.value:.0%}"
-        rows.append([name, f"{of.n_positive:,}", share, _figure(of.alpha.value), interval, _figure(of.ac1.value)])
+        rows.append(
+            [name, f"{of.n_positive:,}", share, _figure(of.alpha.value), interval, _figure(of.ac1.value)]
+        )
     text = (
         f"Over the {report.overall.n_posts:,} posts that two or more annotators read: the share of pairs that agree, "
         "Krippendorff's alpha with a 95 % bootstrap interval over posts, and Gwet's AC1."
