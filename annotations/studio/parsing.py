@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeGuard
 
@@ -46,7 +46,13 @@ class AnnotationReader:
         # By title: the tag that it means today, itself or the one that has replaced it.
         self.active = {title: codebook.successor(tag.id).id for title, tag in tag_by_title(codebook).items()}
 
-    def read(self, task: Mapping[str, Any], received: Mapping[str, Any], annotator: str) -> ParsedAnnotation:
+    def read(
+        self,
+        task: Mapping[str, Any],
+        received: Mapping[str, Any],
+        annotator: str,
+        shown: Collection[str] = (),
+    ) -> ParsedAnnotation:
         """Read one annotation of a task as Label Studio sent it.
 
         Parameters
@@ -57,6 +63,8 @@ class AnnotationReader:
             The annotation. Drafts are not annotations: do not pass them.
         annotator
             The name that stands for its author in files.
+        shown
+            The tags of the suggestion that its author saw, by our own record.
 
         Returns
         -------
@@ -92,9 +100,12 @@ class AnnotationReader:
             revision=revision,
             codebook=self.digest,
             lead_time=float(lead_time) if _is_number(lead_time) and lead_time >= 0 else None,
-            origin=_origins(task, received, tags, self.active),
+            origin=_origins(tags, {*shown, *self._suggested(task, received)}),
         )
         return ParsedAnnotation(annotation, tuple(answers.problems))
+
+    def _suggested(self, task: Mapping[str, Any], received: Mapping[str, Any]) -> Iterator[str]:
+        yield from (self.active.get(title, "") for title in _suggested_titles(task, received))
 
 
 def _collect(result: object, text: str, answers: _Answers) -> None:
@@ -171,11 +182,8 @@ def _judged_flags(answers: _Answers) -> tuple[str, ...]:
     return tuple(name for title, name in FLAGS.items() if title in answers.flags)
 
 
-def _origins(
-    task: Mapping[str, Any], received: Mapping[str, Any], tags: Mapping[str, Any], active: Mapping[str, str]
-) -> dict[str, str]:
+def _origins(tags: Collection[str], suggested: Collection[str]) -> dict[str, str]:
     """Tell which tags were suggested: once edited, a whole result is ``manual`` in Label Studio."""
-    suggested = {active.get(title) for title in _suggested_titles(task, received)}
     return {tag_id: "prediction" if tag_id in suggested else "manual" for tag_id in tags}
 
 
