@@ -76,11 +76,11 @@ def compare(dataset: Dataset, candidate: Scorer, reference: Scorer, seed: int = 
     known = [tag for tag in dataset.tag_ids if tag in candidate.rules and tag in reference.rules]
     columns = [dataset.tag_ids.index(tag) for tag in known]
     truth = dataset.gold[:, columns]
-    occurring = truth.any(axis=0)
+    occurring = np.asarray(truth.any(axis=0))
     if not occurring.any():
         return None
     truth = truth[:, occurring]
-    tags = [tag for tag, here in zip(known, occurring, strict=True) if here]
+    tags = [tag for tag, here in zip(known, occurring.tolist(), strict=True) if here]
     mine, theirs = _scores(candidate, dataset, tags), _scores(reference, dataset, tags)
     differences = _resampled(truth, mine, theirs, (dataset.groups, seed))
     low, high = np.quantile(differences, [0.025, 0.975]) if len(differences) else (None, None)

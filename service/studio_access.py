@@ -10,6 +10,7 @@ from annotations.errors import StudioError
 from annotations.ledger.store import Ledger
 from annotations.ledger.studio_tasks import ProjectRow, latest_project
 from annotations.studio.client import StudioClient
+from annotations.studio.credentials import read_credentials
 from annotations.studio.server import LocalStudio
 from service.settings import Settings
 
@@ -42,6 +43,14 @@ class Studio:
 def local_studio(settings: Settings) -> LocalStudio:
     """Return the workspace's own Label Studio, running or not."""
     return LocalStudio(settings.workspace.studio_path, settings.studio_env.absolute())
+
+
+def server_name(settings: Settings) -> str | None:
+    """Return what the ledger calls the Label Studio in use, without asking it; None where there is none yet."""
+    if settings.studio_url:
+        return settings.studio_url
+    credentials = read_credentials(settings.workspace.studio_path)
+    return None if credentials is None else f"local-{credentials.instance}"
 
 
 @contextmanager

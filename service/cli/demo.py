@@ -129,7 +129,7 @@ def run(settings: Settings, once: bool) -> None:
     click.echo(f"Model {version} is active. Training, cross-validated on the sample:")
     learning.print_evaluation(_validated(settings, labels, version))
     _heading("8. Push the model's predictions to Label Studio")
-    click.echo(f"{studio.push_model_answers(settings):,} predictions pushed")
+    click.echo(f"{studio.push_suggestions(settings):,} predictions pushed")
     _heading("9. Serve, and tag a new post")
     with serving(settings) as address:
         print_tags(httpx.post(f"{address}/v1/predict", json={"text": _NEW_POST, "explain": True}, timeout=60))

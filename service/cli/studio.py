@@ -23,7 +23,7 @@ from service.cli import console
 from service.cli.models import chosen_scorer
 from service.settings import Settings
 from service.studio_access import local_studio, studio
-from service.suggesting import model_answers
+from service.suggesting import model_answers, suggester
 
 _SHOWN_PROBLEMS = 20
 
@@ -127,7 +127,7 @@ def push_command(
         project = connected.project(ledger)
         with console.progress("Pushing") as progress:
             report = push(ledger, connected.client, project, options, progress)
-    n_predictions = 0 if dry_run or no_predictions else push_model_answers(settings)
+    n_predictions = 0 if dry_run or no_predictions else push_suggestions(settings)
     if as_json:
         console.print_json({**asdict(report), "predictions": n_predictions})
     else:
@@ -136,18 +136,18 @@ def push_command(
             click.echo(f"{n_predictions:,} predictions pushed")
 
 
-def push_model_answers(settings: Settings) -> int:
-    """Push the active model's predictions for posts that have a task; return how many, 0 without a model."""
+def push_suggestions(settings: Settings) -> int:
+    """Push suggestions for posts that have a task, the active model's or those of the cues; return how many."""
+    codebook = console.codebook(settings)
     try:
         scorer = chosen_scorer(settings, None)
     except ModelNotFoundError:
-        return 0
+        scorer = None
     with console.ledger(settings) as ledger, studio(settings) as connected:
         project = connected.project(ledger)
-        with console.progress("Predictions") as progress:
-            return push_predictions(
-                ledger, connected.client, project, model_answers(ledger, scorer), progress
-            )
+        with console.progress("Suggestions") as progress:
+            answers = model_answers(ledger, suggester(scorer, codebook))
+            return push_predictions(ledger, connected.client, project, answers, progress)
 
 
 def print_push(report: PushReport) -> None:
