@@ -11,16 +11,12 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-Floats = NDArray[np.float64]
+from annotations.arms import Figure, Floats, Ratio, difference, interval, medians
 
 MIN_CASES = 20
 MIN_POSTS = 10
 """Below these, in either arm, a figure is given and called too uncertain to say anything."""
-
-_N_SAMPLES = 1000
-_LEVELS = (0.025, 0.975)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,17 +29,6 @@ class Reading:
     suggested: frozenset[str]
     withheld: bool
     seconds: float | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Figure:
-    """An estimate with its 95 % interval over posts; None where there is nothing to estimate it from."""
-
-    value: float | None
-    low: float | None
-    high: float | None
-    n_cases: int
-    n_posts: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,48 +165,19 @@ def _measured(
     title: str, assisted: Sequence[_Case], blind: Sequence[_Case], how: tuple[Count, int]
 ) -> Measure:
     count, seed = how
-    arms = [_Ratio.of(cases, count) for cases in (assisted, blind)]
+    arms = [_ratio(cases, count) for cases in (assisted, blind)]
     draws = [arm.drawn(seed + number) for number, arm in enumerate(arms)]
     figures = [arm.figure(drawn) for arm, drawn in zip(arms, draws, strict=True)]
-    return Measure(title, figures[0], figures[1], _difference(figures, draws), _note(figures))
+    return Measure(title, figures[0], figures[1], difference(figures, draws), _note(figures))
 
 
-@dataclass(frozen=True, slots=True)
-class _Ratio:
-    """A ratio of sums over posts: what was counted (n_posts,), and out of how many (n_posts,)."""
-
-    counted: Floats
-    cases: Floats
-
-    @classmethod
-    def of(cls, cases: Sequence[_Case], count: Count) -> _Ratio:
-        sums: dict[str, list[float]] = {}
-        for case in cases:
-            counted, total = count(case)
-            if total:
-                pair = sums.setdefault(case.reading.post, [0.0, 0.0])
-                pair[0] += counted
-                pair[1] += total
-        values = np.array(list(sums.values()), dtype=np.float64).reshape(-1, 2)
-        return cls(values[:, 0], values[:, 1])
-
-    @property
-    def value(self) -> float | None:
-        """The ratio, None where there is no case."""
-        return float(self.counted.sum() / self.cases.sum()) if len(self.cases) else None
-
-    def drawn(self, seed: int) -> Floats:
-        """Return the ratio in resamples of the posts, empty with fewer than two posts."""
-        n = len(self.cases)
-        if n < 2:
-            return np.zeros(0)
-        weights = np.random.default_rng(seed).multinomial(n, np.full(n, 1 / n), size=_N_SAMPLES)
-        drawn: Floats = (weights @ self.counted) / (weights @ self.cases)
-        return drawn
-
-    def figure(self, drawn: Floats) -> Figure:
-        """Return the ratio with its interval."""
-        return Figure(self.value, *_interval(drawn), int(self.cases.sum()), len(self.cases))
+def _ratio(cases: Sequence[_Case], count: Count) -> Ratio:
+    sums: dict[str, tuple[float, float]] = {}
+    for case in cases:
+        counted, total = count(case)
+        before = sums.get(case.reading.post, (0.0, 0.0))
+        sums[case.reading.post] = (before[0] + counted, before[1] + total)
+    return Ratio.of(sums)
 
 
 def _seconds(assisted: Sequence[_Case], blind: Sequence[_Case], seed: int) -> Measure:
@@ -232,27 +188,18 @@ def _seconds(assisted: Sequence[_Case], blind: Sequence[_Case], seed: int) -> Me
         for case in cases:
             if case.reading.seconds is not None:
                 by_post.setdefault(case.reading.post, []).append(case.reading.seconds)
-        drawn = _medians(list(by_post.values()), seed + number)
+        drawn = medians(list(by_post.values()), seed + number)
         times = [value for values in by_post.values() for value in values]
         value = float(np.median(times)) if times else None
-        figures.append(Figure(value, *_interval(drawn), len(times), len(by_post)))
+        figures.append(Figure(value, *interval(drawn), len(times), len(by_post)))
         draws.append(drawn)
     return Measure(
         "seconds per annotation (median)",
         figures[0],
         figures[1],
-        _difference(figures, draws),
+        difference(figures, draws),
         _note(figures),
     )
-
-
-def _medians(posts: Sequence[Sequence[float]], seed: int) -> Floats:
-    if len(posts) < 2:
-        return np.zeros(0)
-    generator = np.random.default_rng(seed)
-    arrays = [np.array(values) for values in posts]
-    picks = generator.integers(len(arrays), size=(_N_SAMPLES, len(arrays)))
-    return np.array([np.median(np.concatenate([arrays[i] for i in row])) for row in picks])
 
 
 def _implied(assisted: Sequence[_Case], blind: Sequence[_Case], seed: int) -> Measure:
@@ -261,7 +208,7 @@ def _implied(assisted: Sequence[_Case], blind: Sequence[_Case], seed: int) -> Me
     If all right suggestions are kept in both arms, the share kept is right + wrong * staying, and right is what
     blind annotators give: (kept - right) / (1 - right). Where some right ones are removed, more wrong ones stay.
     """
-    arms = [_Ratio.of(cases, _kept) for cases in (assisted, blind)]
+    arms = [_ratio(cases, _kept) for cases in (assisted, blind)]
     draws = [arm.drawn(seed + number) for number, arm in enumerate(arms)]
     figures = [arm.figure(drawn) for arm, drawn in zip(arms, draws, strict=True)]
     value = None
@@ -273,7 +220,7 @@ def _implied(assisted: Sequence[_Case], blind: Sequence[_Case], seed: int) -> Me
             usable = draws[1] < 1
             drawn = (draws[0][usable] - draws[1][usable]) / (1 - draws[1][usable])
     nothing = Figure(None, None, None, 0, 0)
-    estimate = Figure(value, *_interval(drawn), figures[0].n_cases, figures[0].n_posts)
+    estimate = Figure(value, *interval(drawn), figures[0].n_cases, figures[0].n_posts)
     return Measure(
         "wrong suggestions that stay, by the blind posts (at least)",
         estimate,
@@ -281,22 +228,6 @@ def _implied(assisted: Sequence[_Case], blind: Sequence[_Case], seed: int) -> Me
         nothing,
         _note(figures),
     )
-
-
-def _difference(figures: Sequence[Figure], draws: Sequence[Floats]) -> Figure:
-    one, other = figures
-    cases, posts = min(one.n_cases, other.n_cases), min(one.n_posts, other.n_posts)
-    if one.value is None or other.value is None:
-        return Figure(None, None, None, cases, posts)
-    drawn = draws[0] - draws[1] if len(draws[0]) and len(draws[1]) else np.zeros(0)
-    return Figure(one.value - other.value, *_interval(drawn), cases, posts)
-
-
-def _interval(drawn: Floats) -> tuple[float | None, float | None]:
-    if not len(drawn):
-        return None, None
-    low, high = np.quantile(drawn, _LEVELS)
-    return float(low), float(high)
 
 
 def _note(figures: Sequence[Figure]) -> str:

@@ -28,6 +28,9 @@ class Work(Protocol):
     def is_connected(self) -> bool:
         """Tell whether Label Studio calls this service."""
 
+    def connect(self) -> None:
+        """Have Label Studio call this service at its present address."""
+
     def pull(self) -> None:
         """Pull."""
 
@@ -67,6 +70,8 @@ class StudioSync:
         self._first_wake = self._last_wake = 0.0
         self._stopping = False
         self._retry = 0.0
+        self._retry_wait = _FIRST_RETRY_SECONDS
+        self._moved = False  # whether our address must be compared with the one that Label Studio calls
         self._reported = ""
         self._thread: threading.Thread | None = None
 
@@ -98,7 +103,8 @@ class StudioSync:
 
     def _run(self) -> None:
         try:
-            if self._period or self._work.is_connected():
+            self._moved = self._work.is_connected()
+            if self._period or self._moved:
                 self.wake(push=True)
         except TalkingPointsError as error:
             self._report(error)
@@ -111,6 +117,9 @@ class StudioSync:
                 self._want_again(wanted)
 
     def _do(self, wanted: _Wanted) -> None:
+        if self._moved:
+            self._work.connect()
+            self._moved = False
         self._work.pull()
         if wanted.push:
             self._work.push_suggestions()
@@ -145,8 +154,6 @@ class StudioSync:
             self._wanted.pull = True
             self._wanted.push |= wanted.push
             self._wanted.train |= wanted.train
-
-    _retry_wait = _FIRST_RETRY_SECONDS
 
     def _report(self, error: Exception) -> None:
         # It is tried again and again; one report is enough.

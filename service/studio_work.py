@@ -14,12 +14,14 @@ from annotations.ledger.store import Ledger, open_ledger
 from annotations.ledger.studio_backends import backend_row
 from annotations.ledger.studio_tasks import latest_project
 from annotations.ledger.suggestions import switch
+from annotations.studio.connecting import connect
 from annotations.studio.predictions import push_predictions
 from annotations.studio.pull import PullOptions, pull
 from service.errors import NotReadyError
 from service.retraining import n_new_annotations
 from service.settings import Settings, child_environment
 from service.studio_access import server_name, studio
+from service.studio_connecting import backend_options
 from service.suggesting import model_answers, suggester
 from service.tagger import ModelSource
 
@@ -43,6 +45,15 @@ class StudioWork:
         with self._ledger() as ledger:
             project = latest_project(ledger, server)
             return project is not None and backend_row(ledger, project.key) is not None
+
+    def connect(self) -> None:
+        """Have Label Studio call this service at its present address, where that has changed."""
+        with self._ledger() as ledger, studio(self._settings) as connected:
+            project = connected.project(ledger)
+            row = backend_row(ledger, project.key)
+            if row is not None and row.url != self._settings.backend_url and self._settings.port:
+                connect(ledger, connected.client, project, backend_options(self._settings))
+                _LOG.info("Label Studio calls another address", extra={"fields": {"was": row.url}})
 
     def pull(self) -> None:
         """Bring the ledger to the state of Label Studio."""

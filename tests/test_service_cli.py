@@ -15,7 +15,8 @@ import pytest
 ROOT = Path(__file__).resolve().parents[1]
 EXAMPLES = ROOT / "examples"
 COMMANDS = [
-    "codebook", "import", "posts", "studio", "push", "pull", "agreement", "train", "evaluate", "models", "activate",
+    "codebook", "import", "posts", "studio", "push", "pull", "agreement", "anchoring", "train", "evaluate",
+    "retrain", "models", "activate",
     "tag", "status", "serve", "settings", "report", "demo",
 ]  # fmt: skip
 

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import click
 
-from annotations.anchoring import AnchoringReport, Figure, anchoring
+from annotations.anchoring import AnchoringReport, anchoring
+from annotations.arms import Figure
 from annotations.labels import read_labels
 from annotations.ledger.readings import readings
 from annotations.records import text_digest

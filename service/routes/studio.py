@@ -108,7 +108,6 @@ def predict(body: AnyObject, backend: BackendGiven) -> Response:
 
 @router.post(
     "/studio/train",
-    status_code=202,
     operation_id="studioTrain",
     summary="Train now",
     responses=problem_responses(problems.INTERNAL),
@@ -122,7 +121,6 @@ async def train(sync: SyncGiven) -> StudioAccepted:
 
 @router.post(
     WEBHOOK_PATH,
-    status_code=202,
     operation_id="studioWebhook",
     summary="Something has happened",
     dependencies=[Depends(require_json)],
