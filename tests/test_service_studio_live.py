@@ -104,12 +104,13 @@ class Office:
     @contextmanager
     def serving(self) -> Iterator[subprocess.Popen[bytes]]:
         """Run the service until the end of the block, unless it is killed before."""
-        process = subprocess.Popen(
-            [sys.executable, "-m", "service.cli", "serve"],
-            env=child_environment(self.settings),
-            stdout=subprocess.DEVNULL,
-            stderr=(self.settings.home / "serve.log").open("ab"),
-        )
+        with (self.settings.home / "serve.log").open("ab") as log:
+            process = subprocess.Popen(
+                [sys.executable, "-m", "service.cli", "serve"],
+                env=child_environment(self.settings),
+                stdout=subprocess.DEVNULL,
+                stderr=log,
+            )
         try:
             _until(lambda: self._answers() or process.poll() is not None)
             yield process
