@@ -14,7 +14,6 @@ from annotations.studio.credentials import read_credentials
 from annotations.studio.server import LocalStudio
 from service.settings import Settings
 
-
 _LOOKS = 4
 
 
