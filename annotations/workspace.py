@@ -22,6 +22,11 @@ class Workspace:
         return self.database_url or f"sqlite:///{self.home / 'ledger.db'}"
 
     @property
+    def has_ledger(self) -> bool:
+        """Tell whether there is a ledger already; of a database elsewhere it is taken for granted."""
+        return self.database_url is not None or (self.home / "ledger.db").is_file()
+
+    @property
     def codebook_path(self) -> Path:
         """The project's own codebook, used before the packaged default where it exists."""
         return self.home / "codebook.yaml"

@@ -23,9 +23,12 @@ from service.limits import BodyLimit
 from service.logs import configure_logging
 from service.openapi import build_document
 from service.routes import models as models_routes
-from service.routes import predict, probes
+from service.routes import predict, probes, studio
 from service.routes.pages import pages_router
 from service.settings import Settings, check_safe_to_serve, load_settings, unknown_variables
+from service.studio_backend import StudioBackend
+from service.studio_sync import StudioSync
+from service.studio_work import StudioWork
 from service.tagger import ActiveModel, FixedModel, ModelSource, Tagger
 
 FACTORY = "service.app:app_from_environment"
@@ -34,14 +37,21 @@ _LOG = logging.getLogger("talkingpoints.service")
 
 
 def create_app(settings: Settings, tagger: Tagger | None = None) -> FastAPI:
-    """Build the service around ``tagger``, or around the workspace's active model where none is given."""
+    """Build the service around ``tagger``, or around the workspace's active model where none is given.
+
+    With a tagger given it answers Label Studio, but does not follow it.
+    """
     if tagger is not None:
         return build_app(settings, FixedModel(tagger))
-    return build_app(settings, ActiveModel(Registry(settings.workspace.models_path), Scorer.load))
+    models = ActiveModel(Registry(settings.workspace.models_path), Scorer.load)
+    return build_app(settings, models, StudioSync(settings, StudioWork(settings, models)))
 
 
-def build_app(settings: Settings, models: ModelSource) -> FastAPI:
-    """Build the service over a source of models; they are loaded when the app starts, not before."""
+def build_app(settings: Settings, models: ModelSource, sync: StudioSync | None = None) -> FastAPI:
+    """Build the service over a source of models; they are loaded when the app starts, not before.
+
+    ``sync`` follows Label Studio while the app runs.
+    """
     app = _TaggingApp(
         title="Talking Points",
         version=version("talking-points"),
@@ -58,14 +68,19 @@ def build_app(settings: Settings, models: ModelSource) -> FastAPI:
             Middleware(
                 BodyLimit,
                 limit=settings.max_body_bytes,
-                paths={predict.BATCH_PATH: settings.max_batch_body_bytes},
+                paths=dict.fromkeys(
+                    (predict.BATCH_PATH, studio.PREDICT_PATH, studio.WEBHOOK_PATH),
+                    settings.max_batch_body_bytes,
+                ),
             ),
         ],
     )
     app.state.settings = settings
     app.state.models = models
+    app.state.studio_backend = StudioBackend(settings, models)
+    app.state.studio_sync = sync
     problems.install(app)
-    for router in (predict.router, models_routes.router, probes.router, pages_router()):
+    for router in (predict.router, models_routes.router, studio.router, probes.router, pages_router()):
         app.include_router(router)
     return app
 
@@ -133,9 +148,15 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     settings: Settings = app.state.settings
     await run_in_threadpool(models.refresh)
     watcher = asyncio.create_task(_watch(models, settings.model_check_seconds))
+    sync: StudioSync | None = app.state.studio_sync
+    if sync is not None:
+        sync.start()
     try:
         yield
     finally:
+        if sync is not None:
+            await run_in_threadpool(sync.stop)
+        await run_in_threadpool(app.state.studio_backend.close)
         watcher.cancel()
         with contextlib.suppress(asyncio.CancelledError):
             await watcher

@@ -44,6 +44,7 @@ class Kind:
 
 
 MALFORMED_BODY = Kind("malformed-body", 400, "The body cannot be read")
+UNAUTHORIZED = Kind("unauthorized", 401, "The caller is not known")
 NOT_FOUND = Kind("not-found", 404, "There is nothing at this address")
 METHOD_NOT_ALLOWED = Kind("method-not-allowed", 405, "The method is not supported here")
 TOO_LARGE = Kind("too-large", 413, "The body is too large")
@@ -56,6 +57,7 @@ UNAVAILABLE = Kind("unavailable", 503, "The service cannot answer now")
 
 KINDS = (
     MALFORMED_BODY,
+    UNAUTHORIZED,
     NOT_FOUND,
     METHOD_NOT_ALLOWED,
     TOO_LARGE,

@@ -7,6 +7,7 @@ file is ever read.
 from __future__ import annotations
 
 import ipaddress
+import os
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -74,6 +75,45 @@ class Settings(BaseSettings):
         default=Path(".venv-studio"),
         description="Folder of the Python environment in which the local Label Studio is installed.",
     )
+    studio_backend_url: str | None = Field(
+        default=None,
+        description="Address at which Label Studio reaches this service, where it is not that of `host` and "
+        "`port`: say, that of a reverse proxy.",
+    )
+    studio_backend_user: str | None = Field(
+        default=None,
+        description="User name that Label Studio must show at `/studio/*` (Basic authentication), with the "
+        "password. Without any of these secrets only programs of this machine may call there.",
+    )
+    studio_backend_password: SecretStr | None = Field(
+        default=None, description="Password to `studio_backend_user`."
+    )
+    studio_webhook_secret: SecretStr | None = Field(
+        default=None,
+        description="Secret that Label Studio's webhook must send in the header X-Talkingpoints-Secret.",
+    )
+    studio_debounce_seconds: float = Field(
+        default=1.0,
+        ge=0,
+        le=600,
+        allow_inf_nan=False,
+        description="How long Label Studio must have been quiet before its events lead to a pull; under steady "
+        "events one is made after ten times as long.",
+    )
+    studio_pull_seconds: float = Field(
+        default=0.0,
+        ge=0,
+        le=86_400,
+        allow_inf_nan=False,
+        description="How often the service pulls from Label Studio by itself; 0 means only when it is told of "
+        "events.",
+    )
+    studio_train_after: int = Field(
+        default=100,
+        ge=0,
+        description="After how many new annotations a model is trained in the background; it becomes active if "
+        "it is not worse than the one in use. 0 means never.",
+    )
     max_body_bytes: Positive = Field(
         default=2 * MIB, description="Largest request body in bytes, for every call but the batch."
     )
@@ -97,7 +137,7 @@ class Settings(BaseSettings):
         description="The least severe log records written (`debug`, `info`, `warning`, `error`).",
     )
 
-    @field_validator("studio_url")
+    @field_validator("studio_url", "studio_backend_url")
     @classmethod
     def _is_web_address(cls, value: str | None) -> str | None:
         if value is None:
@@ -106,8 +146,14 @@ class Settings(BaseSettings):
         if parts.scheme not in ("http", "https") or not parts.hostname:
             raise ValueError("must be an address such as https://studio.example.org")
         if parts.username or parts.password:
-            raise ValueError("must not hold a password; give the token in TALKINGPOINTS_STUDIO_TOKEN")
+            raise ValueError("must not hold a password; there are settings for secrets")
         return value.rstrip("/")
+
+    @property
+    def backend_url(self) -> str:
+        """The address that Label Studio calls: that of ``/studio``."""
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return f"{self.studio_backend_url or f'http://{host}:{self.port}'}/studio"
 
     @property
     def workspace(self) -> Workspace:
@@ -171,6 +217,18 @@ def check_safe_to_serve(settings: Settings) -> None:
             where=_variable("host"),
             hint="Leave it at 127.0.0.1 and put a reverse proxy that authenticates (nginx, Caddy) in front.",
         )
+
+
+def child_environment(settings: Settings) -> dict[str, str]:
+    """Return the environment for a command of ours that is to work with just these settings."""
+    inherited = {name: value for name, value in os.environ.items() if not name.startswith(PREFIX)}
+    given = {name: getattr(settings, name) for name in Settings.model_fields}
+    shown = {
+        _variable(name): value.get_secret_value() if isinstance(value, SecretStr) else str(value)
+        for name, value in given.items()
+        if value is not None
+    }
+    return inherited | shown
 
 
 def unknown_variables(environ: Mapping[str, str]) -> tuple[str, ...]:

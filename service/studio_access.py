@@ -10,8 +10,11 @@ from annotations.errors import StudioError
 from annotations.ledger.store import Ledger
 from annotations.ledger.studio_tasks import ProjectRow, latest_project
 from annotations.studio.client import StudioClient
+from annotations.studio.credentials import read_credentials
 from annotations.studio.server import LocalStudio
 from service.settings import Settings
+
+_LOOKS = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +47,14 @@ def local_studio(settings: Settings) -> LocalStudio:
     return LocalStudio(settings.workspace.studio_path, settings.studio_env.absolute())
 
 
+def server_name(settings: Settings) -> str | None:
+    """Return what the ledger calls the Label Studio in use, without asking it; None where there is none yet."""
+    if settings.studio_url:
+        return settings.studio_url
+    credentials = read_credentials(settings.workspace.studio_path)
+    return None if credentials is None else f"local-{credentials.instance}"
+
+
 @contextmanager
 def studio(settings: Settings) -> Iterator[Studio]:
     """Yield the Label Studio in use and close the connection.
@@ -58,7 +69,9 @@ def studio(settings: Settings) -> Iterator[Studio]:
             client.whoami()
             yield Studio(client)
         return
-    running = local_studio(settings).running()
+    local = local_studio(settings)
+    # A busy machine may let one look run out of time; where no server runs, each look says so at once.
+    running = next(filter(None, (local.running() for _ in range(_LOOKS))), None)
     if running is None:
         raise StudioError(
             "the local Label Studio does not run",

@@ -163,7 +163,7 @@ def desk(live_studio: Any, tmp_path: Path) -> Iterator[Desk]:
     """Return a desk with twelve posts, none of them pushed."""
     ledger = open_ledger(f"sqlite:///{tmp_path / 'ledger.db'}")
     with live_studio.client() as client:
-        options = ProjectOptions(new_project=True, overlap=2)
+        options = ProjectOptions(new_project=True, overlap=2, blind_share=0)
         project = ensure_project(ledger, client, CODEBOOK, options)
         desk = Desk(ledger, client, live_studio, project, tmp_path)
         desk.add(*(_post(number) for number in range(12)))

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from sqlalchemy import Connection, bindparam, func, insert, select, update
 
 from annotations.ledger.store import Ledger, now
 from annotations.ledger.studio_tasks import Key, adopt, set_numbers
+from annotations.ledger.suggestions import Shown, write_shown
 from annotations.ledger.tables import studio_annotations, studio_projects, studio_tasks
 
 
@@ -54,6 +55,7 @@ class Page:
     numbers: Mapping[Key, int]  # rows of tasks that get a number, or come back to life
     unknown: Mapping[Key, int]  # tasks of ours without a row
     times: Mapping[int, str]  # task number: Label Studio's time of it
+    shown: Mapping[int, Shown | None] = field(default_factory=dict)  # annotation: the suggestion behind it
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,6 +130,7 @@ def write_page(ledger: Ledger, project: str, page: Page) -> set[Key]:
             )
         if page.changed:
             _update_annotations(connection, project, page.changed)
+        write_shown(connection, project, page.shown)
         _write_times(connection, project, page.times)
     return adopted
 

@@ -18,7 +18,7 @@ from sqlalchemy import (
     Text,
 )
 
-SCHEMA_VERSION = "0002"
+SCHEMA_VERSION = "0003"
 """The last step in ``migrations/versions``."""
 
 metadata = MetaData()
@@ -205,4 +205,77 @@ annotators = Table(
     Column("account", String, nullable=False),
     Column("name", String, nullable=False),
     Column("pseudonym", String, nullable=False),
+)
+
+studio_switches = Table(
+    # Whether annotators see suggestions, and the share of posts that never have any; the latest row holds.
+    "studio_switches",
+    metadata,
+    Column("project", String, ForeignKey("studio_projects.project"), primary_key=True),
+    Column("changed_at", String, primary_key=True),
+    Column("shown", Boolean, nullable=False),
+    Column("blind_share", Float, nullable=False),
+    Column("seed", Integer, nullable=False),
+)
+
+studio_arms = Table(
+    # Decided once for each post: a later share does not move a post from one arm to the other.
+    "studio_arms",
+    metadata,
+    Column("project", String, ForeignKey("studio_projects.project"), primary_key=True),
+    Column("post_id", String, primary_key=True),
+    Column("is_blind", Boolean, nullable=False),
+    Column("blind_share", Float, nullable=False),  # the probability with which it was made blind
+    Column("decided_at", String, nullable=False),
+)
+
+studio_suggestions = Table(
+    # What was suggested on each task; withheld: it would have been, but the post is blind.
+    "studio_suggestions",
+    metadata,
+    Column("project", String, ForeignKey("studio_projects.project"), primary_key=True),
+    Column("task_id", Integer, primary_key=True),
+    Column("model_version", String, primary_key=True),
+    Column("post_id", String, nullable=False),
+    Column("revision", String, nullable=False),
+    Column("codebook", String, nullable=False),  # digest of the codebook that its tags are from
+    Column("tags", JSON, nullable=False),  # tag id: [[start, end], ...]
+    Column("confidence", Float, nullable=False),
+    Column("withheld", Boolean, nullable=False),
+    Column("given_at", String, nullable=False),
+)
+
+studio_shown = Table(
+    # Which suggestion the author of an annotation had, or (withheld) would have had, before their eyes.
+    "studio_shown",
+    metadata,
+    Column("project", String, ForeignKey("studio_projects.project"), primary_key=True),
+    Column("annotation_id", Integer, primary_key=True),
+    Column("task_id", Integer, nullable=False),
+    Column("model_version", String, nullable=False),
+    Column("withheld", Boolean, nullable=False),
+)
+
+studio_backends = Table(
+    # Where Label Studio calls our service: its ML backend and its webhook.
+    "studio_backends",
+    metadata,
+    Column("project", String, ForeignKey("studio_projects.project"), primary_key=True),
+    Column("url", String, nullable=False),
+    Column("backend_id", Integer, nullable=False),
+    Column("webhook_id", Integer, nullable=False),
+    Column("connected_at", String, nullable=False),
+)
+
+trainings = Table(
+    # Trainings in the background: what came of each, and the figures that decided.
+    "trainings",
+    metadata,
+    Column("training_id", Integer, primary_key=True, autoincrement=True),
+    Column("started_at", String, nullable=False),
+    Column("finished_at", String),  # null: running, or ended before its end
+    Column("outcome", String),
+    Column("version", String),
+    Column("compared_with", String),
+    Column("report", JSON, nullable=False),
 )

@@ -1,4 +1,4 @@
-"""The calls to Label Studio that we need, and the only module that knows its SDK and its addresses.
+"""The calls to Label Studio that we need, and the only module (with ``client_backends``) that knows its addresses.
 
 Rare calls go through the SDK.  Bulk calls (import, pages, snapshots) are plain requests: the SDK builds an
 object for every field, which costs three times what the server needs.
@@ -26,6 +26,7 @@ from annotations.studio.answers import (
     project_info,
     user_of,
 )
+from annotations.studio.client_backends import BackendCalls
 from annotations.studio.export import snapshot_tasks
 from annotations.studio.transport import NotFoundError, TokenAuth, explained, patient_client
 
@@ -40,7 +41,7 @@ _DETAILS = (
 )
 
 
-class StudioClient:
+class StudioClient(BackendCalls):
     """A Label Studio that answers, seen with one token.
 
     Parameters
@@ -219,8 +220,7 @@ class StudioClient:
 
     def update_annotation(self, annotation_id: int, changes: Mapping[str, Any]) -> None:
         """Change an annotation."""
-        with explained(self.url):
-            self._http.patch(f"api/annotations/{annotation_id}/", json=changes).raise_for_status()
+        self._send("PATCH", f"api/annotations/{annotation_id}/", changes)
 
     def delete_annotation(self, annotation_id: int) -> None:
         """Delete an annotation."""
@@ -253,6 +253,10 @@ class StudioClient:
             )
             response.raise_for_status()
             return response.json() if response.content else None
+
+    def _send(self, method: str, path: str, body: object = None) -> None:
+        with explained(self.url):
+            self._http.request(method, path, json=body).raise_for_status()
 
     def _sdk(self, call: Callable[[Any], Any]) -> object:
         if self._sdk_client is None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeGuard
 
@@ -60,7 +60,13 @@ class AnnotationReader:
         self.active = {title: tag.id for title, tag in today.items() if tag.is_active}
         self.split = {title: tag.split_into for title, tag in today.items() if not tag.is_active}
 
-    def read(self, task: Mapping[str, Any], received: Mapping[str, Any], annotator: str) -> ParsedAnnotation:
+    def read(
+        self,
+        task: Mapping[str, Any],
+        received: Mapping[str, Any],
+        annotator: str,
+        shown: Collection[str] = (),
+    ) -> ParsedAnnotation:
         """Read one annotation of a task as Label Studio sent it.
 
         Parameters
@@ -71,6 +77,8 @@ class AnnotationReader:
             The annotation. Drafts are not annotations: do not pass them.
         annotator
             The name that stands for its author in files.
+        shown
+            The tags of the suggestion that its author saw, by our own record.
 
         Returns
         -------
@@ -108,7 +116,7 @@ class AnnotationReader:
             revision=revision,
             codebook=self.digest,
             lead_time=float(lead_time) if _is_number(lead_time) and lead_time >= 0 else None,
-            origin=_origins(task, received, tags, self.active),
+            origin=_origins(tags, {*shown, *self._suggested(task, received)}),
         )
         return ParsedAnnotation(annotation, tuple(answers.problems))
 
@@ -120,6 +128,9 @@ class AnnotationReader:
             for title in titles
         ]
         return bool(titles)
+
+    def _suggested(self, task: Mapping[str, Any], received: Mapping[str, Any]) -> Iterator[str]:
+        yield from (self.active.get(title, "") for title in _suggested_titles(task, received))
 
 
 def _collect(result: object, text: str, answers: _Answers) -> None:
@@ -196,11 +207,8 @@ def _judged_flags(answers: _Answers) -> tuple[str, ...]:
     return tuple(name for title, name in FLAGS.items() if title in answers.flags)
 
 
-def _origins(
-    task: Mapping[str, Any], received: Mapping[str, Any], tags: Mapping[str, Any], active: Mapping[str, str]
-) -> dict[str, str]:
+def _origins(tags: Collection[str], suggested: Collection[str]) -> dict[str, str]:
     """Tell which tags were suggested: once edited, a whole result is ``manual`` in Label Studio."""
-    suggested = {active.get(title) for title in _suggested_titles(task, received)}
     return {tag_id: "prediction" if tag_id in suggested else "manual" for tag_id in tags}
 
 

@@ -16,6 +16,7 @@ from annotations.ledger.store import Ledger
 from annotations.ledger.studio import pending_project, remember_pending_project
 from annotations.ledger.studio_lock import studio_lock
 from annotations.ledger.studio_tasks import ProjectRow, latest_project, save_project
+from annotations.ledger.suggestions import BLIND_SHARE, Switch, set_switch
 from annotations.studio.answers import ProjectInfo
 from annotations.studio.client import NotFoundError, StudioClient
 from annotations.studio.tasks import FLAGS
@@ -38,6 +39,8 @@ class ProjectOptions:
     show_predictions
         Whether the page comes with the model's answer ticked. It makes work faster and anchors people:
         leave it off for labels that are to measure agreement or a model.
+    blind_share
+        The share of posts that never get a suggestion, 0 to 1.
     sampling
         The order in which tasks are served, in Label Studio's words.
     new_project
@@ -47,6 +50,7 @@ class ProjectOptions:
     title: str | None = None
     overlap: int = 1
     show_predictions: bool = False
+    blind_share: float = BLIND_SHARE
     sampling: str = "Sequential sampling"
     new_project: bool = False
 
@@ -109,6 +113,7 @@ def _create(ledger: Ledger, client: StudioClient, codebook: Codebook, options: P
         remember_pending_project(ledger, client.name, mark)
         info = client.create_project(_settings(codebook, options, mark))
     row = _remembered(ledger, client, info, codebook)
+    set_switch(ledger, row.key, Switch(shown=options.show_predictions, blind_share=options.blind_share))
     remember_pending_project(ledger, client.name, None)
     return row
 

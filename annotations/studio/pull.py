@@ -24,6 +24,7 @@ from annotations.studio.answers import ProjectInfo
 from annotations.studio.client import NotFoundError, StudioClient, condition
 from annotations.studio.project import known_project
 from annotations.studio.receiving import Problem, Receiver
+from annotations.studio.switching import note_switch
 
 MAX_VANISHED = 0.1
 """The share of the annotations that may vanish at once without a word from the user."""
@@ -105,6 +106,7 @@ def pull(
             begun = client.answered_at
         except NotFoundError as error:
             return _project_gone(ledger, project, options, error)
+        note_switch(ledger, project, info)
         return _Pull(ledger, client, project, info, options, progress).run(begun)
 
 

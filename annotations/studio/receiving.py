@@ -20,10 +20,12 @@ from annotations.ledger.studio_annotations import (
     write_page,
 )
 from annotations.ledger.studio_tasks import Key, ProjectRow, TaskRow, task_rows
+from annotations.ledger.suggestions import Shown
 from annotations.records import text_digest
 from annotations.studio.answers import is_number, parse_time
 from annotations.studio.client import StudioClient
 from annotations.studio.parsing import AnnotationReader, is_text
+from annotations.studio.showing import Showing
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +60,7 @@ class _PageDraft:
     numbers: dict[Key, int] = field(default_factory=dict)
     unknown: dict[Key, int] = field(default_factory=dict)
     times: dict[int, str] = field(default_factory=dict)
+    shown: dict[int, Shown | None] = field(default_factory=dict)
 
 
 class Receiver:
@@ -74,6 +77,7 @@ class Receiver:
         self._project = project
         self._reader = AnnotationReader(codebook, former_titles(ledger))
         self._made_under = codebooks_of_annotations(ledger, project.key, codebook.digest)
+        self._showing = Showing(ledger, project.key)
         self._chosen_names: Mapping[str, str] = {}
         self._names: dict[int, str] = {}
         self._known: dict[int, KnownAnnotation] = known_annotations(ledger, project.key)
@@ -119,9 +123,10 @@ class Receiver:
     def receive(self, tasks: Sequence[Mapping[str, Any]]) -> None:
         """Compare one page of tasks, with their annotations, and write what differs."""
         draft = _PageDraft()
+        self._showing.look_up(tasks)
         for task in tasks:
             self._receive_task(task, draft)
-        page = Page(draft.new, draft.changed, draft.numbers, draft.unknown, draft.times)
+        page = Page(draft.new, draft.changed, draft.numbers, draft.unknown, draft.times, draft.shown)
         adopted = write_page(self._ledger, self._project.key, page)
         self.n_foreign_tasks += len(draft.unknown.keys() - adopted)
 
@@ -171,6 +176,7 @@ class Receiver:
         if known is not None and self._is_same(known, task, received):
             self.tally.unchanged += is_first
             return number
+        draft.shown[number] = self._showing.behind(task, received)
         is_edited = known is None or known.updated_at != _time(received.get("updated_at"))
         row = self._row(
             task, received, number, made_under=None if is_edited else self._made_under.get(number)
@@ -201,7 +207,7 @@ class Receiver:
         """Read an annotation; one that is only read again stays one that was made under its codebook."""
         user_id = _user_id(received)
         name = self._name(user_id)
-        parsed = self._reader.read(task, received, name)
+        parsed = self._reader.read(task, received, name, self._showing.tags(task, received))
         post_id = task["data"]["post_id"]
         for problem in parsed.problems:
             self._note(task["id"], number, post_id, problem, name)

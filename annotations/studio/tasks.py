@@ -25,7 +25,8 @@ class Suggestion:
     """A model's answer for one revision of a post, as Label Studio shows it.
 
     ``tags`` holds the tags decided ``yes``, with their evidence; ``confidence`` (0 to 1) orders the tasks of
-    uncertainty sampling, lowest first.
+    uncertainty sampling, lowest first. Without tags it says that none applies, unless ``is_judged`` is false:
+    then it says nothing.
     """
 
     post_id: str
@@ -33,6 +34,7 @@ class Suggestion:
     text: str
     tags: Mapping[str, tuple[Span, ...]]
     confidence: float
+    is_judged: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,10 +105,11 @@ def prediction_of(
             where=suggestion.post_id,
             hint="The model answered for another text: tag the posts again.",
         )
-    titles = [codebook.tag(tag_id).title for tag_id in suggestion.tags] or [NONE_OF_THESE]
+    titles = [codebook.tag(tag_id).title for tag_id in suggestion.tags]
+    titles = titles or ([NONE_OF_THESE] if suggestion.is_judged else [])
     return {
         "task": task_id,
-        "result": _tag_results(suggestion.text, suggestion.tags, titles, codebook),
+        "result": _tag_results(suggestion.text, suggestion.tags, titles, codebook) if titles else [],
         "score": float(suggestion.confidence),
         "model_version": model_version,
     }

@@ -11,7 +11,7 @@ import signal
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +27,7 @@ from annotations.labels import read_labels, write_labels
 from annotations.ledger.store import Ledger
 from annotations.ledger.studio import latest_annotations, stored_annotations
 from annotations.ledger.studio_tasks import ProjectRow, task_rows
+from annotations.ledger.suggestions import switch
 from annotations.records import Annotation
 from annotations.studio.accounts import annotator_client
 from annotations.studio.credentials import Credentials
@@ -34,21 +35,24 @@ from annotations.studio.project import ProjectOptions, ensure_project
 from annotations.studio.pull import PullOptions, pull
 from annotations.studio.push import push
 from annotations.studio.server import RunningStudio
+from annotations.studio.switching import turn
 from annotations.studio.tasks import result_of
 from classifiers.dataset import Dataset
 from classifiers.errors import ModelNotFoundError
 from classifiers.training import TrainingOptions
-from service.cli import console, learning, models, studio
+from service.cli import console, learning, models, studio, studio_connection
 from service.cli.agreement import print_agreement
 from service.cli.serving import serving
 from service.ports import free_port, require_port
 from service.settings import Settings, load_settings
 from service.studio_access import local_studio
+from service.studio_access import studio as studio_in_use
 
 HOME = Path("workspace-demo")
 FILES = ("dump.txt", "posts.csv", "result.json")
 _RESET = f"The demo can be started anew: remove the folder {HOME}."
 _ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+_PULL_SECONDS = 30.0
 _LEAST_FREE_BYTES = 200 * 1024 * 1024
 _NEW_POST = (
     "The Foreign Minister said today that no single capital can speak for a world with many centres of power. "
@@ -89,7 +93,13 @@ def demo_settings(port: int | None) -> Settings:
     wanted = load_settings()
     chosen = port or free_port(wanted.host, wanted.port)
     settings = load_settings(
-        home=HOME, codebook=examples / "codebook.yaml", port=chosen, database_url=None, studio_url=None
+        home=HOME,
+        codebook=examples / "codebook.yaml",
+        port=chosen,
+        database_url=None,
+        studio_url=None,
+        studio_backend_url=None,
+        studio_pull_seconds=wanted.studio_pull_seconds or _PULL_SECONDS,
     )
     require_port(settings.host, settings.port)
     return settings
@@ -112,6 +122,8 @@ def run(settings: Settings, once: bool) -> None:
         project = ensure_project(ledger, client, codebook, options)
         with console.progress("Pushing") as progress:
             studio.print_push(push(ledger, client, project, None, progress))
+        if _has_no_model(settings):
+            click.echo(f"{studio.push_suggestions(settings):,} suggestions from cue phrases pushed")
         _heading("4. Two annotators submit their annotations")
         pulling = PullOptions(codebook=codebook, names=credentials.names())
         # What an interrupted run has submitted is not sent twice.
@@ -129,15 +141,35 @@ def run(settings: Settings, once: bool) -> None:
     version = _train(settings, labels, codebook)
     click.echo(f"Model {version} is active. Training, cross-validated on the sample:")
     learning.print_evaluation(_validated(settings, labels, version))
-    _heading("8. Push the model's predictions to Label Studio")
-    click.echo(f"{studio.push_model_answers(settings):,} predictions pushed")
+    _heading("8. Push the model's suggestions to Label Studio, for all posts but those kept blind")
+    click.echo(f"{studio.push_suggestions(settings):,} suggestions pushed")
     _heading("9. Serve, and tag a new post")
     with serving(settings) as address:
+        click.echo(_connected(settings))
         print_tags(httpx.post(f"{address}/v1/predict", json={"text": _NEW_POST, "explain": True}, timeout=60))
         _print_addresses(address, f"{running.url}/projects/{project.project_id}/data?labeling=1", credentials)
         if not once:
             console.say("Everything is up; Ctrl-C stops it.")
             threading.Event().wait()
+
+
+def _has_no_model(settings: Settings) -> bool:
+    try:
+        models.active_manifest(settings)
+    except ModelNotFoundError:
+        return True
+    return False
+
+
+def _connected(settings: Settings) -> str:
+    """Connect the service that is now up to Label Studio, and show annotators its suggestions."""
+    with console.ledger(settings) as ledger, studio_in_use(settings) as connected:
+        project = connected.project(ledger)
+        said = studio_connection.connect(settings, ledger, connected)
+        now = switch(ledger, project.key)
+        if not now.shown:
+            turn(ledger, connected.client, project, replace(now, shown=True))
+    return said
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,13 +9,17 @@ from contextlib import contextmanager
 
 import click
 import uvicorn
+from fastapi import FastAPI
 
 from annotations.errors import TalkingPointsError
-from service.app import create_app, uvicorn_options
+from classifiers.registry import Registry
+from classifiers.scorer import Scorer
+from service.app import build_app, create_app, uvicorn_options
 from service.cli import console
 from service.logs import configure_logging
 from service.ports import require_port
 from service.settings import Settings, load_settings
+from service.tagger import ActiveModel
 
 
 @click.command("serve")
@@ -36,10 +40,20 @@ def serve_command(host: str | None, port: int | None) -> None:
 
 
 @contextmanager
-def serving(settings: Settings) -> Iterator[str]:
+def answering(settings: Settings) -> Iterator[str]:
+    """Run the HTTP service in a thread, without following Label Studio, and yield its address."""
+    require_port(settings.host, settings.port)
+    models = ActiveModel(Registry(settings.workspace.models_path), Scorer.load)
+    with serving(settings, build_app(settings, models)) as address:
+        yield address
+
+
+@contextmanager
+def serving(settings: Settings, app: FastAPI | None = None) -> Iterator[str]:
     """Run the HTTP service in a thread and yield its address; requests in flight finish before it stops."""
     configure_logging("warning")
-    server = _ThreadServer(uvicorn.Config(create_app(settings), **uvicorn_options(settings)))
+    app = app or create_app(settings)
+    server = _ThreadServer(uvicorn.Config(app, **uvicorn_options(settings)))
     thread = threading.Thread(target=server.run, name="http")
     thread.start()
     address = f"http://{settings.host}:{settings.port}"

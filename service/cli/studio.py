@@ -11,6 +11,7 @@ import click
 
 from annotations.labels import write_labels
 from annotations.ledger.studio import stored_annotations
+from annotations.ledger.suggestions import BLIND_SHARE
 from annotations.studio.accounts import create_accounts
 from annotations.studio.credentials import Credentials, read_credentials
 from annotations.studio.leftovers import remove_leftover_exports
@@ -20,12 +21,13 @@ from annotations.studio.pull import PullOptions, PullReport, pull
 from annotations.studio.push import PushOptions, PushReport, push
 from annotations.studio.server import RunningStudio
 from classifiers.errors import ModelNotFoundError
-from service.cli import console
+from service.cli import console, studio_connection
 from service.cli.models import chosen_scorer
+from service.cli.studio_connection import share_option, try_to_connect
 from service.erasing import carry_out
 from service.settings import Settings
 from service.studio_access import local_studio, studio
-from service.suggesting import model_answers
+from service.suggesting import model_answers, suggester
 
 _SHOWN_PROBLEMS = 20
 
@@ -60,11 +62,19 @@ def studio_group() -> None:
     "--overlap", type=click.IntRange(min=1), default=1, show_default=True, help="Annotators a post."
 )
 @click.option(
-    "--show-predictions", is_flag=True, help="Show annotators the model's answer, ticked (it anchors them)."
+    "--show-predictions", is_flag=True, help="Show annotators suggestions, ticked (they lead them)."
 )
+@share_option
 @click.option("--new-project", is_flag=True, help="Make another project even if there is one.")
+@click.option("--no-connect", is_flag=True, help="Leave the service unconnected.")
 def up(
-    annotators: tuple[str, ...], title: str | None, overlap: int, show_predictions: bool, new_project: bool
+    annotators: tuple[str, ...],
+    title: str | None,
+    overlap: int,
+    show_predictions: bool,
+    blind_share: float | None,
+    new_project: bool,
+    no_connect: bool,
 ) -> None:
     """Start Label Studio with a project made from the codebook.
 
@@ -73,7 +83,11 @@ def up(
     settings = console.settings()
     codebook = console.codebook(settings)
     options = ProjectOptions(
-        title=title, overlap=overlap, show_predictions=show_predictions, new_project=new_project
+        title=title,
+        overlap=overlap,
+        show_predictions=show_predictions,
+        blind_share=BLIND_SHARE if blind_share is None else blind_share,
+        new_project=new_project,
     )
     if settings.studio_url is None:
         start(settings, annotators)
@@ -84,6 +98,8 @@ def up(
     with console.ledger(settings) as ledger, studio(settings) as connected:
         project = ensure_project(ledger, connected.client, codebook, options)
         click.echo(f"Label Studio: {connected.client.url}/projects/{project.project_id}/data?labeling=1")
+        if not no_connect:
+            console.say(try_to_connect(settings, ledger, connected))
     if settings.studio_url is None:
         click.echo("Logins: talkingpoints studio logins; stop it: talkingpoints studio down")
 
@@ -110,7 +126,7 @@ def logins() -> None:
 @click.option("--dry-run", is_flag=True, help="Only say what would be pushed.")
 @click.option("--with-duplicates", is_flag=True, help="Push posts with the text of an earlier one too.")
 @click.option("--resurrect", is_flag=True, help="Push posts again whose tasks were deleted in Label Studio.")
-@click.option("--no-predictions", is_flag=True, help="Leave the active model's predictions out.")
+@click.option("--no-predictions", is_flag=True, help="Leave suggestions out.")
 @console.json_option
 def push_command(
     limit: int | None,
@@ -120,7 +136,7 @@ def push_command(
     no_predictions: bool,
     as_json: bool,
 ) -> None:
-    """Send the posts that are not in Label Studio yet, and the active model's predictions. May be repeated."""
+    """Send the posts that are not in Label Studio yet, and suggestions for them. May be repeated."""
     settings = console.settings()
     options = PushOptions(
         limit=limit, dry_run=dry_run, include_duplicates=with_duplicates, resurrect=resurrect
@@ -130,27 +146,27 @@ def push_command(
         carry_out(settings, ledger, connected.client)
         with console.progress("Pushing") as progress:
             report = push(ledger, connected.client, project, options, progress)
-    n_predictions = 0 if dry_run or no_predictions else push_model_answers(settings)
+    n_predictions = 0 if dry_run or no_predictions else push_suggestions(settings)
     if as_json:
         console.print_json({**asdict(report), "predictions": n_predictions})
     else:
         print_push(report)
         if not dry_run and not no_predictions:
-            click.echo(f"{n_predictions:,} predictions pushed")
+            click.echo(f"{n_predictions:,} suggestions pushed")
 
 
-def push_model_answers(settings: Settings) -> int:
-    """Push the active model's predictions for posts that have a task; return how many, 0 without a model."""
+def push_suggestions(settings: Settings) -> int:
+    """Push suggestions for posts that have a task, the active model's or those of the cues; return how many."""
+    codebook = console.codebook(settings)
     try:
         scorer = chosen_scorer(settings, None)
     except ModelNotFoundError:
-        return 0
+        scorer = None
     with console.ledger(settings) as ledger, studio(settings) as connected:
         project = connected.project(ledger)
-        with console.progress("Predictions") as progress:
-            return push_predictions(
-                ledger, connected.client, project, model_answers(ledger, scorer), progress
-            )
+        with console.progress("Suggestions") as progress:
+            answers = model_answers(ledger, suggester(scorer, codebook))
+            return push_predictions(ledger, connected.client, project, answers, progress)
 
 
 def print_push(report: PushReport) -> None:
@@ -216,5 +232,8 @@ def print_pull(report: PullReport) -> None:
     if len(report.problems) > _SHOWN_PROBLEMS:
         click.echo(f"  and {len(report.problems) - _SHOWN_PROBLEMS:,} more", file=sys.stderr)
 
+
+for _command in studio_connection.COMMANDS:
+    studio_group.add_command(_command)
 
 COMMANDS: tuple[click.Command, ...] = (studio_group, push_command, pull_command)
