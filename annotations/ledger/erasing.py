@@ -22,13 +22,13 @@ from sqlalchemy import (
 
 from annotations.ledger.erasure_plan import ErasurePlan, homes_of, matching, row_counts_of, tasks_of, texts_of
 from annotations.ledger.erasures import Erasure
-from annotations.ledger.recording import _one_at_a_time as one_at_a_time
+from annotations.ledger.near_duplicates import leave_clusters
+from annotations.ledger.recording import one_at_a_time
 from annotations.ledger.store import Ledger, now
 from annotations.ledger.studio_tasks import chunks
 from annotations.ledger.tables import (
     erasures,
     metadata,
-    near_duplicates,
     posts,
     refusals,
 )
@@ -74,7 +74,7 @@ def _erase(connection: Connection, post_ids: set[str], moment: str, reason: str)
         pending[post_id].append(project)
     quotes = _without_quotes(connection, texts_of(connection, post_ids))
     _name_other_owners(connection, post_ids)
-    _name_other_clusters(connection, post_ids)
+    leave_clusters(connection, sorted(post_ids))
     for table in reversed(metadata.sorted_tables):
         if table is erasures:
             continue
@@ -126,20 +126,6 @@ def _name_other_owners(connection: Connection, post_ids: set[str]) -> None:
         for _, post_id in members:
             owner = None if post_id == head else head
             connection.execute(update(posts).where(posts.c.post_id == post_id).values(duplicate_of=owner))
-
-
-def _name_other_clusters(connection: Connection, post_ids: set[str]) -> None:
-    """Name the clusters after a post that stays; one that stays alone is no cluster."""
-    table = near_duplicates
-    named = set(matching(connection, table.c.cluster, table.c.post_id, post_ids))
-    named |= set(matching(connection, table.c.cluster, table.c.cluster, post_ids))
-    for cluster in sorted(named):
-        members = connection.scalars(select(table.c.post_id).where(table.c.cluster == cluster))
-        staying = sorted(set(members) - post_ids)
-        if len(staying) == 1:
-            connection.execute(delete(table).where(table.c.post_id == staying[0]))
-        elif staying and cluster in post_ids:
-            connection.execute(update(table).where(table.c.cluster == cluster).values(cluster=staying[0]))
 
 
 def _without_quotes(connection: Connection, texts: Sequence[str]) -> int:

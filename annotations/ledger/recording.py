@@ -116,7 +116,7 @@ def record_prepared(
     connection: Connection, import_id: int, batch: Sequence[PreparedPost], *, cleaner: int = CLEANER_VERSION
 ) -> list[str]:
     """Record prepared posts, as :func:`record_posts` says."""
-    _one_at_a_time(connection)
+    one_at_a_time(connection)
     return _Batch(connection, import_id, cleaner).record(batch)
 
 
@@ -341,7 +341,7 @@ def insert_once(connection: Connection, table: Table, rows: Sequence[dict[str, A
         connection.execute(dialect.insert(table).on_conflict_do_nothing(), list(rows))
 
 
-def _one_at_a_time(connection: Connection) -> None:
+def one_at_a_time(connection: Connection) -> None:
     """Let no two imports decide on the same posts at once; SQLite has one writer anyway."""
     if connection.dialect.name == "postgresql":
         connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _LOCK})
