@@ -8,7 +8,7 @@ from typing import Any
 
 from sqlalchemy import Connection, bindparam, inspect, select, update
 
-from annotations.ledger.recording import _one_at_a_time as one_at_a_time
+from annotations.ledger.recording import one_at_a_time
 from annotations.ledger.store import Ledger
 from annotations.ledger.studio_tasks import chunks
 from annotations.ledger.tables import erasures, ledger_info
