@@ -1,4 +1,4 @@
-"""The corpora of ``benchmarks.queue``: posts, their tags, evidence rows and groups, read from files outside the project."""
+"""The corpora of ``benchmarks.queue``, read from files outside the project: posts, tags, evidence rows, groups."""
 
 from __future__ import annotations
 
@@ -59,7 +59,9 @@ def labelled(path: Path, codebook: Codebook | None = None) -> Corpus:
     if codebook is not None:
         patterns = [cue_pattern(tag.cues) for tag in codebook.active_tags]
         cues = np.array([[len(p.findall(text)) for p in patterns] for text in dataset.texts], dtype=float)
-    return _corpus(path.parent.name, dataset.texts, dataset.gold, (texts, post_of, targets.yes, targets.no), cues)
+    return _corpus(
+        path.parent.name, dataset.texts, dataset.gold, (texts, post_of, targets.yes, targets.no), cues
+    )
 
 
 def mfa(folder: Path) -> Corpus:
@@ -151,7 +153,9 @@ def _corpus(
 ) -> Corpus:
     groups = near_duplicate_groups(texts, [str(number) for number in range(len(texts))])
     quoted, post_of, yes, no = evidence
-    return Corpus(name, tuple(texts), gold, tuple(quoted), post_of, yes, no, groups, _budgets(len(texts)), cues)
+    return Corpus(
+        name, tuple(texts), gold, tuple(quoted), post_of, yes, no, groups, _budgets(len(texts)), cues
+    )
 
 
 def _budgets(n_posts: int) -> tuple[int, ...]:

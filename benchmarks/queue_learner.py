@@ -42,9 +42,17 @@ class Material:
     def of(cls, corpus: Corpus) -> Material:
         """Vectorise the posts and quotes of a corpus."""
         blocks = [
-            TfidfVectorizer(ngram_range=(1, 2), token_pattern=r"\w+", sublinear_tf=True, min_df=2, dtype=np.float32),
-            TfidfVectorizer(analyzer="char_wb", ngram_range=(3, 5), sublinear_tf=True, min_df=2, dtype=np.float32,
-                            max_features=200_000),
+            TfidfVectorizer(
+                ngram_range=(1, 2), token_pattern=r"\w+", sublinear_tf=True, min_df=2, dtype=np.float32
+            ),
+            TfidfVectorizer(
+                analyzer="char_wb",
+                ngram_range=(3, 5),
+                sublinear_tf=True,
+                min_df=2,
+                dtype=np.float32,
+                max_features=200_000,
+            ),
         ]
         posts = sparse.hstack([block.fit_transform(corpus.texts) for block in blocks], format="csr")
         rows = posts
@@ -141,7 +149,10 @@ def _minimise(gram: Floats, yes: Floats, no: Floats, start: Floats) -> Floats:
         new_image = gram @ new_gradient
         s, s_image = length * step, length * step_image
         y, y_image = new_gradient - gradient, new_image - image
-        history = [*history[-_HISTORY + 1 :], (s, s_image, y, y_image, np.maximum((s_image * y).sum(axis=0), 1e-10))]
+        history = [
+            *history[-_HISTORY + 1 :],
+            (s, s_image, y, y_image, np.maximum((s_image * y).sum(axis=0), 1e-10)),
+        ]
         current, margin, gradient, image, value = new, new_margin, new_gradient, new_image, new_value
         if np.all((gradient * image).sum(axis=0) <= 1e-5 * first):
             break
@@ -162,7 +173,7 @@ def _direction(
     """Return the quasi-Newton step and its product with the Gram matrix, by the two-loop recursion."""
     step, step_image = gradient, image
     weights = []
-    for s, s_image, y, y_image, curvature in reversed(history):
+    for _, s_image, y, y_image, curvature in reversed(history):
         weight = (s_image * step).sum(axis=0) / curvature
         weights.append(weight)
         step, step_image = step - weight * y, step_image - weight * y_image
@@ -170,7 +181,7 @@ def _direction(
         _, _, y, y_image, curvature = history[-1]
         scale = curvature / np.maximum((y * y_image).sum(axis=0), 1e-12)
         step, step_image = scale * step, scale * step_image
-    for (s, s_image, y, y_image, curvature), weight in zip(history, reversed(weights), strict=True):
+    for (s, s_image, _, y_image, curvature), weight in zip(history, reversed(weights), strict=True):
         back = (y_image * step).sum(axis=0) / curvature
         step, step_image = step + (weight - back) * s, step_image + (weight - back) * s_image
     return -step, -step_image

@@ -21,6 +21,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from scipy import sparse
 from sklearn.feature_extraction.text import TfidfVectorizer
 
 from classifiers.tokens import tokenise
@@ -83,10 +84,7 @@ def text_vectors(texts: Sequence[str], known: Sequence[str] = ()) -> tuple[Matri
     try:
         found = vectoriser.fit_transform([*texts, *known])
     except ValueError:  # no text has a word
-        found = np.zeros((len(texts) + len(known), 1), dtype=np.float32)
-        from scipy import sparse  # noqa: PLC0415
-
-        found = sparse.csr_matrix(found)
+        found = sparse.csr_matrix((len(texts) + len(known), 1), dtype=np.float32)
     return found[: len(texts)], found[len(texts) :]
 
 
@@ -112,10 +110,7 @@ def choose(candidates: Candidates, known: Known, turns: Sequence[Quota]) -> list
     ``turns`` holds ``uncertain`` and ``diverse`` only.
     """
     greedy = _Greedy(candidates, known)
-    found: list[int] = []
-    for quota in turns[: len(candidates)]:
-        found.append(greedy.take(quota))
-    return found
+    return [greedy.take(quota) for quota in turns[: len(candidates)]]
 
 
 class _Greedy:
@@ -151,8 +146,8 @@ class _Greedy:
         worth[~self._free] = -np.inf
         best = int(worth.argmax())
         self._free[best] = False
-        row = self._of.vectors[[best]]
-        self._nearest = np.maximum(self._nearest, np.asarray((self._of.vectors @ row.T).todense()).ravel())
+        taken = self._of.vectors[[best]].toarray().ravel()
+        self._nearest = np.maximum(self._nearest, np.asarray(self._of.vectors @ taken).ravel())
         self._positive += self._expected[best]
         return best
 

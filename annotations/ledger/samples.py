@@ -54,7 +54,7 @@ class SampleRecord:
 
 @dataclass(frozen=True, slots=True)
 class PoolPost:
-    """A current post: its cluster of near-duplicates (of exact copies, where no more is known), and whether it may be drawn.
+    """A current post with its cluster of near-duplicates (of exact copies, where no more is known).
 
     ``is_used`` says that the post, in any revision, was annotated or drawn before.
     """

@@ -230,7 +230,9 @@ sample_posts = Table(
     Column("revision", String, nullable=False),
     Column("quota", String, nullable=False),
     Column("inclusion_probability", Float),  # of the random quota's posts; null: chosen, not drawn
-    Column("n_alike", Integer, nullable=False),  # posts of the pool that this one stands for, itself among them
+    Column(
+        "n_alike", Integer, nullable=False
+    ),  # posts of the pool that this one stands for, itself among them
     Column("overlap", Integer, nullable=False),  # how many annotators are to read it
     Index("sample_posts_post", "post_id"),
 )
