@@ -15,9 +15,9 @@ import pytest
 ROOT = Path(__file__).resolve().parents[1]
 EXAMPLES = ROOT / "examples"
 COMMANDS = [
-    "codebook", "import", "posts", "studio", "push", "pull", "export", "agreement", "anchoring", "adjudicate",
-    "suspects", "train", "evaluate", "retrain", "models", "activate", "tag", "status", "serve", "settings", "report",
-    "backup", "restore", "erase", "demo",
+    "codebook", "import", "posts", "studio", "push", "pull", "export", "agreement", "anchoring",
+    "adjudicate", "suspects", "sample", "train", "evaluate", "learning-curve", "retrain", "models",
+    "activate", "tag", "status", "serve", "settings", "report", "backup", "restore", "erase", "demo",
 ]  # fmt: skip
 
 

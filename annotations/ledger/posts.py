@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -14,6 +14,7 @@ from annotations.ledger.tables import erasures, imports, near_duplicates, posts,
 from annotations.records import Post
 
 _PAGE = 1_000
+_AT_ONCE = 400  # below every database's limit of bound values
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +65,18 @@ def current_posts(
             if len(rows) < size:
                 break
             last = (rows[-1].date or "", rows[-1].post_id)
+
+
+def chosen_posts(ledger: Ledger, post_ids: Sequence[str]) -> Iterator[StoredPost]:
+    """Yield posts by their ids, in the order of ``post_ids``; what is not in the ledger is left out."""
+    for first in range(0, len(post_ids), _AT_ONCE):
+        wanted = post_ids[first : first + _AT_ONCE]
+        found: dict[str, StoredPost] = {}
+        for dated in (True, False):
+            with ledger.begin() as connection:
+                rows = connection.execute(_page([posts.c.post_id.in_(wanted)], dated, None)).all()
+            found |= {row.post_id: _stored(row) for row in rows}
+        yield from (found[post_id] for post_id in wanted if post_id in found)
 
 
 def post_counts(ledger: Ledger) -> dict[str, int]:

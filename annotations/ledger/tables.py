@@ -18,7 +18,7 @@ from sqlalchemy import (
     Text,
 )
 
-SCHEMA_VERSION = "0003"
+SCHEMA_VERSION = "0004"
 """The last step in ``migrations/versions``."""
 
 metadata = MetaData()
@@ -278,4 +278,34 @@ trainings = Table(
     Column("version", String),
     Column("compared_with", String),
     Column("report", JSON, nullable=False),
+)
+
+samples = Table(
+    # Choices of posts to annotate next, each from the posts that were in the pool at the time.
+    "samples",
+    metadata,
+    Column("sample", Integer, primary_key=True, autoincrement=True),
+    Column("made_at", String, nullable=False),
+    Column("seed", Integer, nullable=False),
+    Column("codebook", String, nullable=False),  # digest
+    Column("model_version", String),  # whose scores were used; null: none yet
+    Column("n_pool", Integer, nullable=False),  # clusters of near-duplicates that could be drawn
+    Column("n_pool_posts", Integer, nullable=False),  # posts in them
+    Column("options", JSON, nullable=False),
+)
+
+sample_posts = Table(
+    "sample_posts",
+    metadata,
+    Column("sample", Integer, ForeignKey("samples.sample"), primary_key=True),
+    Column("position", Integer, primary_key=True),  # the order of annotation, from 1
+    Column("post_id", String, nullable=False),
+    Column("revision", String, nullable=False),
+    Column("quota", String, nullable=False),
+    Column("inclusion_probability", Float),  # of the random quota's posts; null: chosen, not drawn
+    Column(
+        "n_alike", Integer, nullable=False
+    ),  # posts of the pool that this one stands for, itself among them
+    Column("overlap", Integer, nullable=False),  # how many annotators are to read it
+    Index("sample_posts_post", "post_id"),
 )

@@ -207,6 +207,16 @@ class StudioClient(BackendCalls):
         except NotFoundError:
             return
 
+    def delete_tasks(self, project_id: int, task_ids: Sequence[int]) -> None:
+        """Delete tasks in one call; those that are gone already are no error."""
+        selected = {"selectedItems": {"all": False, "included": list(task_ids)}}
+        self._post(f"api/dm/actions?id=delete_tasks&project={project_id}", selected, _IMPORT_TIMEOUT)
+
+    def set_overlap(self, task_id: int, annotators: int) -> None:
+        """Say how many annotators a task is for."""
+        with explained(self.url):
+            self._http.patch(f"api/tasks/{task_id}/", json={"overlap": annotators}).raise_for_status()
+
     def snapshot(self, project_id: int) -> Iterator[dict[str, Any]]:
         """Yield every task of a project with its annotations, from an export that Label Studio makes now."""
         return snapshot_tasks(self._http, self.url, project_id)

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 
-from annotations.ledger.posts import StoredPost, current_posts
+from annotations.ledger.posts import StoredPost
 from annotations.ledger.store import Ledger
 from annotations.ledger.studio_lock import StudioLock, studio_lock
 from annotations.ledger.studio_tasks import (
@@ -29,7 +29,7 @@ from annotations.ledger.studio_tasks import (
 from annotations.progress import Progress, silent
 from annotations.studio.client import StudioClient, condition
 from annotations.studio.project import known_project
-from annotations.studio.tasks import task_data
+from annotations.studio.queue import SEQUENTIAL, Queue, clear_idle
 
 BATCH_SIZE = 500
 
@@ -48,6 +48,11 @@ class PushOptions:
         Push posts that have the same text as an earlier one too.
     resurrect
         Make the tasks again that somebody deleted in Label Studio.
+    everything
+        Push the posts that are in no sample too, after those that are. Without a sample, all are pushed anyway.
+    requeue
+        First delete the tasks that nobody has worked on, so that what is served follows the samples even
+        where tasks were made before. Who has such a task open cannot submit it.
     settle_seconds
         How long an import of a killed run may still be under way in Label Studio.
     """
@@ -56,6 +61,8 @@ class PushOptions:
     dry_run: bool = False
     include_duplicates: bool = False
     resurrect: bool = False
+    everything: bool = False
+    requeue: bool = False
     settle_seconds: float = 15.0
 
 
@@ -70,6 +77,7 @@ class PushReport:
     recovered: int
     replaced: int
     kept_old: int
+    cleared: int
     dry_run: bool
 
 
@@ -82,6 +90,7 @@ class _Tally:
     recovered: int = 0
     replaced: int = 0
     kept_old: int = 0
+    cleared: int = 0
 
     def report(self, *, dry_run: bool) -> PushReport:
         return PushReport(**asdict(self), dry_run=dry_run)
@@ -94,7 +103,9 @@ def push(
     options: PushOptions | None = None,
     progress: Progress = silent,
 ) -> PushReport:
-    """Make a task of every current post that has none in the project.
+    """Make a task of every post of the queue that has none in the project, in the order of the queue.
+
+    The queue is what the samples of the ledger hold; without a sample, every current post by date.
 
     An edited post gets another task; the one with its old text goes if nobody has worked on it.
 
@@ -106,17 +117,22 @@ def push(
     """
     options = options or PushOptions()
     tally = _Tally()
+    queue = Queue(ledger, client, everything=options.everything)
     if options.dry_run:
-        tally.pushed = sum(1 for _ in _pending(ledger, project, options, tally))
+        tally.pushed = sum(1 for _ in _pending(ledger, project, queue, options, tally))
         tally.kept_old = len(superseded(ledger, project.key))
         return tally.report(dry_run=True)
     with studio_lock(ledger, f"{project.key}#push") as lock:
         known_project(client, project)
-        tally.recovered = _recover(ledger, client, project, options)
+        tally.recovered = _recover(ledger, client, project, queue, options)
+        if queue.is_sampled:
+            client.update_project(project.project_id, {"sampling": SEQUENTIAL})
+        if options.requeue:
+            tally.cleared = clear_idle(ledger, client, project)
         total = n_unpushed(ledger, project.key, include_duplicates=options.include_duplicates)
         total = total if options.limit is None else min(total, options.limit)
-        for batch in chunks(_pending(ledger, project, options, tally), BATCH_SIZE):
-            _push_batch(ledger, client, project, batch, lock)
+        for batch in chunks(_pending(ledger, project, queue, options, tally), BATCH_SIZE):
+            _push_batch(ledger, project, queue, batch, lock)
             tally.pushed += len(batch)
             progress(tally.pushed, max(total, tally.pushed))
         tally.replaced, tally.kept_old = _replace_old(ledger, client, project)
@@ -124,16 +140,16 @@ def push(
 
 
 def _pending(
-    ledger: Ledger, project: ProjectRow, options: PushOptions, tally: _Tally
+    ledger: Ledger, project: ProjectRow, queue: Queue, options: PushOptions, tally: _Tally
 ) -> Iterator[StoredPost]:
     known = task_rows(ledger, project.key)
     n_taken = 0
-    for stored in current_posts(ledger):
+    for stored in queue.posts():
         row = known.get((stored.post.post_id, stored.post.revision))
         if row is not None and not (options.resurrect and row.deleted_at):
             tally.already_there += row.deleted_at is None
             tally.deleted_there += row.deleted_at is not None
-        elif stored.duplicate_of and not options.include_duplicates:
+        elif stored.duplicate_of and not options.include_duplicates and stored.post.post_id not in queue:
             tally.duplicates += 1
         elif options.limit is None or n_taken < options.limit:
             n_taken += 1
@@ -143,19 +159,16 @@ def _pending(
 
 
 def _push_batch(
-    ledger: Ledger,
-    client: StudioClient,
-    project: ProjectRow,
-    batch: Sequence[StoredPost],
-    lock: StudioLock,
+    ledger: Ledger, project: ProjectRow, queue: Queue, batch: Sequence[StoredPost], lock: StudioLock
 ) -> None:
     keys = [(stored.post.post_id, stored.post.revision) for stored in batch]
     announce(ledger, project.key, keys, lock)
-    task_ids = client.import_tasks(project.project_id, [{"data": task_data(each.post)} for each in batch])
-    confirm(ledger, project.key, dict(zip(keys, task_ids, strict=True)))
+    confirm(ledger, project.key, queue.send(project.project_id, batch))
 
 
-def _recover(ledger: Ledger, client: StudioClient, project: ProjectRow, options: PushOptions) -> int:
+def _recover(
+    ledger: Ledger, client: StudioClient, project: ProjectRow, queue: Queue, options: PushOptions
+) -> int:
     """Find out what became of the tasks that an earlier run announced and did not confirm."""
     open_rows = [row for row in task_rows(ledger, project.key).values() if row.task_id is None]
     if not open_rows:
@@ -170,6 +183,7 @@ def _recover(ledger: Ledger, client: StudioClient, project: ProjectRow, options:
             break
         # The run was killed, its request perhaps not: Label Studio may be at work on it.
         time.sleep(min(1.0, max(options.settle_seconds - age, 0.1)))
+    queue.set_overlaps(found)
     confirm(ledger, project.key, found)
     forget(ledger, project.key, [row.key for row in open_rows if row.key not in found])
     return len(found)

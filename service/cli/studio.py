@@ -126,6 +126,10 @@ def logins() -> None:
 @click.option("--dry-run", is_flag=True, help="Only say what would be pushed.")
 @click.option("--with-duplicates", is_flag=True, help="Push posts with the text of an earlier one too.")
 @click.option("--resurrect", is_flag=True, help="Push posts again whose tasks were deleted in Label Studio.")
+@click.option("--all", "everything", is_flag=True, help="Push the posts that are in no sample too, last.")
+@click.option(
+    "--requeue", is_flag=True, help="Make the tasks that nobody has worked on again, in the queue's order."
+)
 @click.option("--no-predictions", is_flag=True, help="Leave suggestions out.")
 @console.json_option
 def push_command(
@@ -133,13 +137,23 @@ def push_command(
     dry_run: bool,
     with_duplicates: bool,
     resurrect: bool,
+    everything: bool,
+    requeue: bool,
     no_predictions: bool,
     as_json: bool,
 ) -> None:
-    """Send the posts that are not in Label Studio yet, and suggestions for them. May be repeated."""
+    """Send the posts that are not in Label Studio yet, and suggestions for them. May be repeated.
+
+    Where `sample` has chosen posts, those are sent, in its order, in which Label Studio then serves them.
+    """
     settings = console.settings()
     options = PushOptions(
-        limit=limit, dry_run=dry_run, include_duplicates=with_duplicates, resurrect=resurrect
+        limit=limit,
+        dry_run=dry_run,
+        include_duplicates=with_duplicates,
+        resurrect=resurrect,
+        everything=everything,
+        requeue=requeue,
     )
     with console.ledger(settings) as ledger, studio(settings) as connected:
         project = connected.project(ledger)
@@ -177,6 +191,7 @@ def print_push(report: PushReport) -> None:
         "duplicates left out": report.duplicates,
         "deleted in Label Studio and left so": report.deleted_there,
         "found again after an interrupted run": report.recovered,
+        "unread tasks deleted to be made again in order": report.cleared,
         "tasks with an old text replaced": report.replaced,
         "tasks with an old text kept, since they are annotated": report.kept_old,
     }
