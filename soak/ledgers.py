@@ -29,7 +29,7 @@ def content(url: str) -> Content:
                     column
                     for column in table.columns
                     if column.name in _OF_THE_DATA
-                    or not (column.name in _CHANCE or column.name.endswith("_at"))
+                    or not (column.name in _CHANCE or column.name.endswith(("_at", "_until")))
                 ]
                 rows = (tuple(row) for row in connection.execute(select(*columns)))
                 found[table.name] = Counter(repr(row) for row in rows if not _counts_rows(table.name, row))
