@@ -110,7 +110,9 @@ def _page(wanted: str, heading: str) -> Callable[[str], int | None]:
             root = ElementTree.fromstring(text)
         except (ElementTree.ParseError, ValueError):
             return None
-        return _outermost(root) if root.tag == "html" and _is_plain(root) else None
+        if root.tag != "html" or not _is_plain(root) or "</html>" not in text[-200:]:
+            return None
+        return _outermost(root)
 
     def _outermost(element: ElementTree.Element) -> int:
         names = (element.get("class") or "").split()

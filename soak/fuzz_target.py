@@ -82,6 +82,10 @@ def _check_lines(data: bytes, items: list[Item]) -> None:
             raise LostError(f"a line is lost: {shown!r}")
 
 
+def _bytewise(data: bytes, largest: int) -> bytes:
+    return atheris.Mutate(data, largest)  # looked up now: it is another function once the fuzzer runs
+
+
 def main(arguments: list[str]) -> None:
     """Fuzz until libFuzzer's options say that it is enough, or something is found."""
     name, folder, *options = arguments
@@ -89,8 +93,7 @@ def main(arguments: list[str]) -> None:
     atheris.Setup(
         [sys.argv[0], *options],
         lambda data: examine(path, data),
-        # Mutate is another function once the fuzzer runs.
-        custom_mutator=mutator(name, lambda data, largest: atheris.Mutate(data, largest)),
+        custom_mutator=mutator(name, _bytewise),
     )
     atheris.Fuzz()
 

@@ -73,7 +73,7 @@ def fuzz(outcome: Outcome, name: str, folder: Path, seconds: int, seed: int) -> 
 
 def _cause(said: str) -> str:
     start = said.find("Uncaught Python exception")
-    return said[start if start >= 0 else -1500 :][:3000]
+    return said[start:].partition("\nINFO:")[0][-2000:] if start >= 0 else said[-1500:]
 
 
 NAMES = tuple(kind.name for kind in FORMATS)
