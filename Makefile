@@ -24,7 +24,7 @@ endif
 SEED ?= 0
 
 .PHONY: help install demo test studio studio-down import push pull agreement train evaluate report serve tag \
-	status bench check lock clean
+	status bench soak check lock clean
 
 help: ## This list
 	@echo 'Talking Points. Targets:'
@@ -81,6 +81,9 @@ status: $(VENV)/.base ## What is where: posts, tasks, annotations, model, last s
 bench: $(VENV)/.dev $(STUDIO_VENV)/.ready ## The measured claims of the README, each printed by its command
 	@$(VENV)/bin/python -m benchmarks
 
+soak: $(VENV)/.soak $(STUDIO_VENV)/.ready ## An hour of kills, fuzzing and many examples; a table at the end [ARGS="--only import"]
+	@$(VENV)/bin/python -m soak $(ARGS)
+
 check: $(VENV)/.dev ## Lint, types and the direction of imports
 	@$(VENV)/bin/ruff check .
 	@$(VENV)/bin/ruff format --check .
@@ -114,6 +117,10 @@ $(VENV)/.dev: $(VENV)/.base requirements/dev.txt
 	@$(VENV)/bin/python $(PIP) --require-hashes -r requirements/dev.txt
 	@touch $@
 
+$(VENV)/.soak: $(VENV)/.dev requirements/soak.txt
+	@$(VENV)/bin/python $(PIP) --require-hashes -r requirements/soak.txt
+	@touch $@
+
 $(STUDIO_VENV)/.ready: requirements/studio.txt
 	$(call make_venv,$(STUDIO_VENV))
 	@echo 'Setting up Label Studio in .venv-studio (about 1 GB, two minutes) ...'
@@ -124,4 +131,5 @@ LOCK = uv pip compile --universal --python-version 3.11 --generate-hashes --no-h
 lock: ## Renew the pinned requirements (needs uv)
 	$(LOCK) pyproject.toml requirements/build.in --extra studio --extra postgresql --group dev -o requirements/dev.txt
 	$(LOCK) pyproject.toml requirements/build.in --extra studio -c requirements/dev.txt -o requirements/base.txt
+	$(LOCK) --group pyproject.toml:soak -o requirements/soak.txt
 	$(LOCK) requirements/studio.in -o requirements/studio.txt

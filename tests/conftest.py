@@ -6,10 +6,7 @@ import contextlib
 import os
 import shutil
 import signal
-import subprocess
-import tempfile
 import time
-import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,12 +15,12 @@ from typing import Any
 import pytest
 from hypothesis import settings
 from playwright.sync_api import Browser, sync_playwright
-from sqlalchemy import create_engine, text
 
 from annotations.studio.accounts import annotator_client, create_accounts
 from annotations.studio.client import StudioClient
 from annotations.studio.process import Daemon
 from annotations.studio.server import DEFAULT_ENVIRONMENT, LocalStudio, RunningStudio
+from annotations.testing import NoServerError, Server, postgresql_server
 
 # A change is judged by the same examples each time; new ones are tried wherever CI is not set.
 settings.register_profile("ci", derandomize=True)
@@ -98,30 +95,13 @@ def _start_and_kill(local: LocalStudio) -> None:
 
 
 @pytest.fixture(scope="session")
-def postgresql_url() -> Iterator[str]:
-    """Start a PostgreSQL of our own, without a network port; yield its URL up to the database's name."""
-    found = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"))
-    if not found:
-        pytest.skip("needs PostgreSQL: apt-get install postgresql")
-    as_postgres: dict[str, Any] = {"user": "postgres"} if os.geteuid() == 0 else {}
-    folder = Path(tempfile.mkdtemp(prefix="talkingpoints-pg-"))
-    if as_postgres:
-        shutil.chown(folder, "postgres")
-    bin_path, data = found[-1].parent, folder / "data"
-
-    def run(*command: str | Path) -> None:
-        subprocess.run(command, check=True, capture_output=True, cwd=folder, **as_postgres)
-
+def postgresql() -> Iterator[Server]:
+    """Start a PostgreSQL of our own, without a network port."""
     try:
-        run(bin_path / "initdb", "-D", data, "-U", "postgres", "-A", "trust", "-E", "UTF8", "--no-sync")
-        options = f"-c listen_addresses='' -c unix_socket_directories='{folder}' -c fsync=off"
-        run(bin_path / "pg_ctl", "-D", data, "-l", folder / "log", "-w", "-o", options, "start")
-        try:
-            yield f"postgresql+psycopg://postgres@/{{}}?host={folder}"
-        finally:
-            run(bin_path / "pg_ctl", "-D", data, "-m", "immediate", "stop")
-    finally:
-        shutil.rmtree(folder)
+        with postgresql_server() as server:
+            yield server
+    except NoServerError as error:
+        pytest.skip(str(error))
 
 
 @pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.postgresql)])
@@ -129,13 +109,8 @@ def ledger_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     """Return the URL of an empty database, of each of the two kinds."""
     if request.param == "sqlite":
         return f"sqlite:///{tmp_path / 'ledger.db'}"
-    url: str = request.getfixturevalue("postgresql_url")
-    name = f"t{uuid.uuid4().hex}"
-    server = create_engine(url.format("postgres"), isolation_level="AUTOCOMMIT")
-    with server.connect() as connection:
-        connection.execute(text(f"CREATE DATABASE {name}"))
-    server.dispose()
-    return url.format(name)
+    server: Server = request.getfixturevalue("postgresql")
+    return server.new_database()
 
 
 @pytest.fixture(scope="session")

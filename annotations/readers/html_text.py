@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import io
 import re
 from collections.abc import Iterator, Sequence
 from typing import Any
 
 from lxml import etree
 
-from annotations.readers.base import Sample
+from annotations.cleaning import storable
+from annotations.readers.base import RefusedItem, Sample
 from annotations.readers.detect import open_bytes
 
 Element = Any  # lxml's element, which has no type hints
 
 _BROKEN_LINE = re.compile(r"[ \t]*[\n\r][ \t\n\r]*")
+_TAIL_BYTES = 400
 _SKIPPED_TAGS = frozenset({"script", "style", "svg", "time", "video", "audio"})
 _BLOCKS = frozenset({"div", "p", "blockquote", "pre", "li"})
 
@@ -31,7 +34,8 @@ def elements(sample: Sample, wanted: Sequence[str]) -> Iterator[Element]:
     names = frozenset(wanted)
     open_wanted: list[Element] = []
     with open_bytes(sample) as stream:
-        encoding = sample.encoding if sample.encoding != "utf-8-sig" else "utf-8"
+        # libxml2 writes names of encodings with hyphens, and knows no signature.
+        encoding = (sample.encoding or "utf-8").removesuffix("-sig").replace("_", "-")
         events = etree.iterparse(
             stream, events=("start", "end"), html=True, tag="div", encoding=encoding, huge_tree=True
         )
@@ -44,6 +48,25 @@ def elements(sample: Sample, wanted: Sequence[str]) -> Iterator[Element]:
                 if not open_wanted:
                     yield element
                     _forget(element)
+
+
+def cut_off(sample: Sample) -> Iterator[RefusedItem]:
+    """Yield what is to be said of a page that begins as a whole one and has no end."""
+    with sample.path.open("rb") as stream:
+        stream.seek(max(0, stream.seek(0, io.SEEK_END) - _TAIL_BYTES))
+        tail = stream.read().replace(b"\0", b"")  # UTF-16 has a zero beside each letter
+    if "<html" in sample.text.lower() and b"</html>" not in tail.lower():
+        reason = "the file breaks off: </html> is missing, the last message may be incomplete"
+        yield RefusedItem("the end", reason)
+
+
+def place_of(name: str | None, number: int, taken: set[str]) -> str:
+    """Return where a message is: by its own name, and by its number in the page where that is not enough."""
+    place = storable(name) if name else f"message {number}"
+    while place in taken:
+        place += f", element {number}"
+    taken.add(place)
+    return place
 
 
 def find(element: Element, name: str) -> Element | None:

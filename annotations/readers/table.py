@@ -228,7 +228,7 @@ def _read_parquet(sample: Sample, options: ReadOptions) -> Iterator[Item]:
     try:
         with parquet.ParquetFile(sample.path) as table:
             names = table.schema_arrow.names
-    except (pyarrow.ArrowException, OSError) as error:
+    except (pyarrow.ArrowException, OSError, UnicodeDecodeError) as error:
         raise FileError(
             f"is a damaged Parquet file: {str(error).splitlines()[0]}",
             where=str(sample.path),

@@ -7,6 +7,7 @@ Read by their fields, since every script names its own: ``message`` or ``text``,
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -56,7 +57,7 @@ def _recognise_lines(sample: Sample, _options: ReadOptions) -> bool:
     with open_text(sample) as opened:
         try:
             return _is_raw(json.loads(opened.readline(_LONGEST_LINE)))
-        except ValueError:
+        except (ValueError, RecursionError):
             return False
 
 
@@ -130,7 +131,9 @@ def _row(message: Message) -> dict[str, Any]:
 
 def _plain(name: str, value: object) -> object:
     """Return Unix time with a fraction, as 4CAT writes it, in whole seconds."""
-    return int(value) if name in ("date", "edited_at") and isinstance(value, float) else value
+    if name in ("date", "edited_at") and isinstance(value, float) and math.isfinite(value):
+        return int(value)
+    return value
 
 
 def _title(message: Message) -> str | None:

@@ -6,6 +6,7 @@ exporting machine without its zone: the date is then left out, unless the option
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from typing import Any
 
@@ -99,36 +100,45 @@ def _chat_of(position: str) -> str:
 
 def _walk(stream: JsonStream) -> Iterator[_Found]:
     fields: _Fields = {}
+    taken: Counter[str] = Counter()
     for key in stream.members():
         if key in _ACCOUNT_KEYS and stream.peek() == "{":
-            yield from _walk_chats(stream, key)
+            yield from _walk_chats(stream, key, taken)
         elif key == "messages" and stream.peek() == "[":
-            yield from _walk_messages(stream, "", fields)
+            yield from _walk_messages(stream, "", fields, taken)
         else:
             _keep(fields, key, stream.value())
 
 
-def _walk_chats(stream: JsonStream, key: str) -> Iterator[_Found]:
+def _walk_chats(stream: JsonStream, key: str, taken: Counter[str]) -> Iterator[_Found]:
     for inner in stream.members():
         if inner != "list" or stream.peek() != "[":
             stream.value()
             continue
-        for index in stream.elements():
+        for index in _numbers(stream, f"{key}.list", taken):
             where, fields = f"{key}.list[{index}].", _Fields()
             if stream.peek() != "{":
                 yield f"{where}messages[0]", fields, stream.value(), False
                 continue
             for name in stream.members():
                 if name == "messages" and stream.peek() == "[":
-                    yield from _walk_messages(stream, where, fields)
+                    yield from _walk_messages(stream, where, fields, taken)
                 else:
                     _keep(fields, name, stream.value())
 
 
-def _walk_messages(stream: JsonStream, where: str, fields: _Fields) -> Iterator[_Found]:
-    for index in stream.elements():
+def _walk_messages(stream: JsonStream, where: str, fields: _Fields, taken: Counter[str]) -> Iterator[_Found]:
+    for index in _numbers(stream, f"{where}messages", taken):
         message = stream.value()
         yield f"{where}messages[{index}]", fields, message, stream.damaged
+
+
+def _numbers(stream: JsonStream, name: str, taken: Counter[str]) -> Iterator[int]:
+    """Go through an array; one whose name has come before is counted on, so that no place is named twice."""
+    first = taken[name]
+    for index in stream.elements():
+        taken[name] += 1
+        yield first + index
 
 
 def _keep(fields: _Fields, key: str, value: object) -> None:

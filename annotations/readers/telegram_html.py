@@ -24,7 +24,17 @@ from annotations.readers.base import (
     ServiceItem,
 )
 from annotations.readers.cells import count, find_hashtags
-from annotations.readers.html_text import Element, classes, elements, find, find_all, links_of, text_of
+from annotations.readers.html_text import (
+    Element,
+    classes,
+    cut_off,
+    elements,
+    find,
+    find_all,
+    links_of,
+    place_of,
+    text_of,
+)
 from annotations.readers.telegram_message import NO_ZONE_NOTE
 from annotations.records import Post
 
@@ -49,7 +59,7 @@ class _Page:
 
 
 def _read(sample: Sample, options: ReadOptions) -> Iterator[Item]:
-    page = None
+    page, places = None, set[str]()
     for number, element in enumerate(elements(sample, ("message", "page_header"))):
         if "page_header" in classes(element):
             title = find(element, "text")
@@ -60,13 +70,8 @@ def _read(sample: Sample, options: ReadOptions) -> Iterator[Item]:
             continue
         if page is None:
             page = _Page(options.channel_of(ChannelNames(None, None, sample.path.stem)), options.timezone)
-        yield _item(element.get("id") or f"message {number}", element, page)
-    with sample.path.open("rb") as stream:
-        stream.seek(max(0, stream.seek(0, 2) - 200))
-        if b"</html>" not in stream.read().lower():
-            yield RefusedItem(
-                "the end", "the file breaks off: </html> is missing, the last message may be incomplete"
-            )
+        yield _item(place_of(element.get("id"), number, places), element, page)
+    yield from cut_off(sample)
 
 
 def _item(position: str, element: Element, page: _Page) -> Item:
@@ -134,14 +139,14 @@ def _date(body: Element, zone: tzinfo | None) -> tuple[datetime | None, tuple[st
     if not found:
         return None, ()
     day, month, year, hour, minute, second = (int(part) for part in found.groups()[:6])
-    if found[7]:
-        offset = timedelta(hours=int(found[8]), minutes=int(found[9]))
-        zone = timezone(offset if found[7] == "+" else -offset)
     try:
+        if found[7]:
+            offset = timedelta(hours=int(found[8]), minutes=int(found[9]))
+            zone = timezone(offset if found[7] == "+" else -offset)
         moment = datetime(year, month, day, hour, minute, second, tzinfo=zone)
-    except ValueError:
+        return (moment.astimezone(UTC), ()) if zone else (None, (NO_ZONE_NOTE,))
+    except (ValueError, OverflowError):
         return None, ()
-    return (moment.astimezone(UTC), ()) if zone else (None, (NO_ZONE_NOTE,))
 
 
 def _media(body: Element) -> tuple[str, ...]:

@@ -19,7 +19,17 @@ from annotations.readers.base import (
     ServiceItem,
 )
 from annotations.readers.cells import count, find_hashtags
-from annotations.readers.html_text import Element, classes, elements, find, find_all, links_of, text_of
+from annotations.readers.html_text import (
+    Element,
+    classes,
+    cut_off,
+    elements,
+    find,
+    find_all,
+    links_of,
+    place_of,
+    text_of,
+)
 from annotations.records import Post
 
 _MESSAGE = "tgme_widget_message"
@@ -46,15 +56,17 @@ def _recognise(sample: Sample, _options: ReadOptions) -> bool:
 
 def _read(sample: Sample, options: ReadOptions) -> Iterator[Item]:
     channels: dict[str, str] = {}
+    places: set[str] = set()
     for number, element in enumerate(elements(sample, (_MESSAGE,))):
         found = _POST.fullmatch((element.get("data-post") or "").strip())
-        position = f"message {element.get('data-post') or number}"
+        position = place_of(element.get("data-post"), number, places)
         if not found:
             yield RefusedItem(position, 'the message has no data-post="CHANNEL/NUMBER"')
             continue
         if found[1] not in channels:
             channels[found[1]] = options.channel_of(ChannelNames(found[1], None, sample.path.stem))
         yield _item(position, element, channels[found[1]], found[2])
+    yield from cut_off(sample)
 
 
 def _item(position: str, element: Element, channel: str, number: str) -> Item:

@@ -1,0 +1,93 @@
+"""``python -m soak``: all parts, or those of ``--only``; a table at the end, and exit code 1 on any failure."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import tempfile
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+
+from annotations.errors import TalkingPointsError
+from annotations.testing import NoServerError, postgresql_server
+from benchmarks.local_studio import temporary_studio
+from soak.import_kills import kill_imports
+from soak.outcome import Outcome, measured, print_table
+from soak.studio_kills import desk, kill_pulls, kill_pushes
+from soak.train_kills import kill_trainings
+
+PARTS = ("import", "push", "pull", "train")
+
+
+def main(arguments: list[str]) -> int:
+    """Run the parts and return the exit code."""
+    options = _options(arguments)
+    outcomes: list[Outcome] = []
+    parts = {
+        "import": _imports,
+        "push": _studio,
+        "train": _trainings,
+    }
+    with tempfile.TemporaryDirectory(dir=options.scratch, ignore_cleanup_errors=True) as scratch:
+        for name, part in parts.items():
+            if name in options.only or (name == "push" and "pull" in options.only):
+                for outcome in part(options, Path(scratch)):
+                    outcomes.append(outcome)
+                    print(f"{outcome.part}: {outcome.verdict}", flush=True)
+    print_table(outcomes)
+    return int(any(outcome.failures for outcome in outcomes))
+
+
+def _options(arguments: list[str]) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m soak", description=__doc__)
+    parser.add_argument("--only", type=lambda text: text.split(","), default=PARTS, help=", ".join(PARTS))
+    parser.add_argument("--kills", type=int, default=20, help="kills of each command")
+    parser.add_argument(
+        "--messages", type=int, default=60_000, help="messages of the file whose import is killed"
+    )
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--scratch", type=Path, help="where temporary files go (several GB)")
+    return parser.parse_args(arguments)
+
+
+def _imports(options: argparse.Namespace, scratch: Path) -> Iterator[Outcome]:
+    how = options.kills, options.seed, options.messages
+    with measured(Outcome("kills of import, SQLite")) as outcome:
+        folder = scratch / "import-sqlite"
+        kill_imports(outcome, folder, lambda number: _sqlite(folder / f"{number}-{uuid.uuid4().hex}.db"), how)
+    yield outcome
+    with measured(Outcome("kills of import, PostgreSQL")) as outcome:
+        try:
+            with postgresql_server() as server:
+                kill_imports(outcome, scratch / "import-postgresql", lambda _: server.new_database(), how)
+        except NoServerError as error:
+            outcome.skipped = str(error)
+    yield outcome
+
+
+def _sqlite(path: Path) -> str:
+    return f"sqlite:///{path}"
+
+
+def _studio(options: argparse.Namespace, scratch: Path) -> Iterator[Outcome]:
+    try:
+        with temporary_studio() as (running, home):
+            here = desk(running, home, scratch / "studio")
+            for name, part in (("push", kill_pushes), ("pull", kill_pulls)):
+                if name in options.only:
+                    with measured(Outcome(f"kills of {name}")) as outcome:
+                        part(outcome, here, options.kills, options.seed)
+                    yield outcome
+    except TalkingPointsError as error:
+        yield Outcome("kills of push and pull", skipped=f"no Label Studio: {error}")
+
+
+def _trainings(options: argparse.Namespace, scratch: Path) -> Iterator[Outcome]:
+    with measured(Outcome("kills of train")) as outcome:
+        kill_trainings(outcome, scratch / "train", options.kills, options.seed)
+    yield outcome
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
