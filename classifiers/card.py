@@ -21,8 +21,9 @@ def model_card(model: Model) -> str:
         f"- Codebook version {codebook.version} (digest `{codebook.digest}`), {len(model.rules)} tags.",
         f"- {training.get('n_posts', '?')} posts in {training.get('n_groups', '?')} groups of near-duplicates, "
         f"{training.get('n_annotations', '?')} annotations; digest `{model.dataset_digest}`.",
-        f"- Views: {', '.join(f'{view.name} (scores a {view.scope})' for view in model.linear.views)}.",
-        f"- Features: {', '.join(f'{block.name} ({len(block.terms):,})' for block in model.linear.blocks)}.",
+        f"- Views: {', '.join(view.name for view in model.linear.views)}.",
+        f"- Features: {', '.join(f'{block.kind} ({len(block.terms):,})' for block in model.linear.blocks)}.",
+        f"- Languages: {', '.join(model.linear.languages) or 'none identified'}.",
         "",
         "## Quality on the training posts, out of fold",
         "",

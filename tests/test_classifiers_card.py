@@ -26,8 +26,9 @@ def test_the_card_says_what_was_learnt_from(model: Model) -> None:
         model.dataset_digest,
         "60 posts",
         "120 annotations",
-        "post (scores a post), sentence (scores a sentence)",
-        f"words ({len(model.linear.blocks[0].terms):,})",
+        "Views: documents, sentences, centroids.",
+        f"stems ({len(model.linear.blocks[0].terms):,})",
+        "Languages: en.",
     ):
         assert said in card
 
