@@ -201,7 +201,9 @@ def _pattern() -> re.Pattern[str]:
     mark = f"[{_characters('M')}]"
     letter = f"(?:(?![{_SINGLE}])[^\\W_]{mark}*)"
     apostrophe = f"(?<=[{_CYRILLIC}])[{_APOSTROPHES}](?=[{_CYRILLIC}])"
-    word = f"{letter}(?:[{_JOINERS}]*{letter}|{apostrophe}{letter})*"
+    # "Russia's" and "so-called" are one word each, "l'eau" is two.
+    ending = f"[{_APOSTROPHES}](?=(?:s|t|re|ve|ll|d|m)(?![^\\W_]))"
+    word = f"{letter}(?:[{_JOINERS}]*{letter}|(?:{apostrophe}|(?i:{ending})|[-\u2010\u2011]){letter})*"
     tag = f"[#@\uff03](?:[\\w]{mark}*)+"
     return re.compile(
         f"(?i:https?)://[!-~]+|(?P<tag>{tag})|{_EMOJI}|{word}|(?P<single>[{_SINGLE}]{mark}*)"
