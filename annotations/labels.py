@@ -52,13 +52,13 @@ def read_labels(path: Path, tag_ids: Collection[str] | None = None) -> list[Anno
         ``file:line: field: what is wrong``.
     """
     annotations: list[Annotation] = []
-    lines: dict[tuple[object, ...], tuple[int, Annotation]] = {}
+    earlier: dict[tuple[object, ...], tuple[int, Annotation]] = {}
     bad: list[str] = []
     n_bad_lines = 0
     for number, content in _lines(path):
         reading = _read_line(content, tag_ids)
         if isinstance(reading, Annotation):
-            reading = _consistent(reading, number, lines)
+            reading = _consistent(reading, number, earlier)
         if isinstance(reading, Annotation):
             annotations.append(reading)
         else:
@@ -125,11 +125,11 @@ def _read_line(content: bytes, tag_ids: Collection[str] | None) -> Annotation | 
 
 
 def _consistent(
-    annotation: Annotation, number: int, lines: dict[tuple[object, ...], tuple[int, Annotation]]
+    annotation: Annotation, number: int, earlier: dict[tuple[object, ...], tuple[int, Annotation]]
 ) -> Annotation | list[str]:
-    """Return the annotation, or that it contradicts the one by its annotator on its text at its time in ``lines``."""
+    """Return the annotation, or that it contradicts the one by its annotator on its text at its time in ``earlier``."""
     key = (annotation.post_id, annotation.annotator, annotation.revision, annotation.date)
-    first, other = lines.setdefault(key, (number, annotation))
+    first, other = earlier.setdefault(key, (number, annotation))
     if (annotation.tags, annotation.skipped) == (other.tags, other.skipped):
         return annotation
     return [

@@ -43,8 +43,15 @@ STEPS: dict[str, TrainingOptions | None] = {
     "+ cues": TrainingOptions(fit=FitOptions(views=("documents", "sentences")), coupling=False),
     "+ centroids": TrainingOptions(coupling=False),
     "+ other tags in the second stage (all)": TrainingOptions(),
+    "all, but no cues": TrainingOptions(fit=FitOptions(cues=False)),
 }
-WITHOUT_CUES = TrainingOptions(fit=FitOptions(cues=False))
+ALL = "+ other tags in the second stage (all)"
+
+
+def seeded(step: str, seed: int) -> TrainingOptions | None:
+    """Return the options of a step with a seed of the inner folds; None for the plain pipeline."""
+    options = STEPS[step]
+    return options and replace(options, seed=seed)
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,10 +97,16 @@ def plain_pipeline(**options: object) -> Pipeline:
 
 
 def judged(
-    dataset: Dataset, gold: Bools, codebook: Codebook, splits: Iterator[tuple[Ints, Ints]], step: str
+    dataset: Dataset,
+    gold: Bools,
+    codebook: Codebook,
+    splits: Iterator[tuple[Ints, Ints]],
+    options: TrainingOptions | None,
 ) -> Judged:
-    """Train on the first rows of every split and judge on the second; posts in no second part keep zeros."""
-    options = STEPS.get(step, WITHOUT_CUES)
+    """Train on the first rows of every split and judge on the second; posts in no second part keep zeros.
+
+    ``options`` None means the plain pipeline.
+    """
     shape = gold.shape
     found = Judged(
         gold, np.zeros(shape), np.zeros(shape, bool), np.zeros(shape), *(np.full(shape, np.nan) for _ in "ht")
@@ -103,8 +116,8 @@ def judged(
         if options is None:
             _judge_plain(dataset, found, learnt, test)
         else:
-            seeded = replace(options, seed=1000 + number)
-            scorer = Scorer(train(dataset.subset(learnt), codebook, seeded).model, "benchmark")
+            inner = replace(options, seed=10 * options.seed + number)
+            scorer = Scorer(train(dataset.subset(learnt), codebook, inner).model, "benchmark")
             _judge(dataset, found, scorer, test)
     return found
 

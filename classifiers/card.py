@@ -25,6 +25,10 @@ def model_card(model: Model) -> str:
         f"- Features: {', '.join(f'{block.kind} ({len(block.terms):,})' for block in model.linear.blocks)}.",
         f"- Languages: {', '.join(model.linear.languages) or 'none identified'}.",
         "",
+        "## Decisions",
+        "",
+        _policy(model),
+        "",
         "## Quality on the training posts, out of fold",
         "",
         "Near-duplicates were never parted. Calibration was fitted on these same scores, so the figures that depend",
@@ -43,6 +47,21 @@ def model_card(model: Model) -> str:
     if refused:
         lines += ["## Not predicted", "", *[f"- `{rule.tag_id}`: {rule.reason}." for rule in refused], ""]
     return "\n".join(lines)
+
+
+def _policy(model: Model) -> str:
+    how = model.options.get("thresholds", {})
+    wanted = {
+        "best-f1": "the best F1 that can be expected",
+        "precision": f"a precision of at least {how.get('floor')}",
+        "recall": f"a recall of at least {how.get('floor')}",
+        "cost": f"the least cost, a false yes costing {how.get('false_yes_cost')} times a false no",
+    }.get(str(how.get("policy")), "unknown")
+    band = f"; `abstain` nearer than {how.get('abstain_margin')} to it" if how.get("abstain_margin") else ""
+    return (
+        f"Each tag's threshold is chosen for {wanted}, from probabilities of posts that the model had not seen{band}. "
+        f"A tag with fewer than {how.get('min_support')} positive posts is not predicted."
+    )
 
 
 def _row(rule: TagRule) -> str:
