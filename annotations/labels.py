@@ -42,6 +42,8 @@ _LINE_ENDS = {ord(c): f"\\u{ord(c):04x}" for c in "\x85\u2028\u2029"}
 def read_labels(path: Path, tag_ids: Collection[str] | None = None) -> list[Annotation]:
     """Read annotations in the order of the file; of several by one annotator on a revision all are returned.
 
+    The later of them counts, by date or else by place; two of the same date that differ are a contradiction.
+
     Parameters
     ----------
     path
@@ -54,7 +56,7 @@ def read_labels(path: Path, tag_ids: Collection[str] | None = None) -> list[Anno
     FileError
         The file is missing or cannot be read.
     LabelsError
-        Lines that are not annotations; the first 20 problems are shown as
+        Lines that are not annotations, or contradict an earlier one; the first 20 problems are shown as
         ``file:line: field: what is wrong``.
     """
     return [annotation for _, annotation in scan_labels(path, tag_ids)]
@@ -68,10 +70,13 @@ def scan_labels(path: Path, tag_ids: Collection[str] | None = None) -> Iterator[
     FileError, LabelsError
         As :func:`read_labels`, the latter at the end of the file.
     """
+    earlier: dict[tuple[object, ...], tuple[int, object]] = {}
     bad: list[str] = []
     n_bad = n_bad_lines = 0
     for number, place, content in _lines(path):
         reading = _read_line(content, tag_ids)
+        if isinstance(reading, Annotation):
+            reading = _consistent(reading, number, earlier)
         if isinstance(reading, Annotation):
             yield place, reading
         else:
@@ -156,6 +161,21 @@ def _read_line(content: bytes, tag_ids: Collection[str] | None) -> Annotation | 
     if not isinstance(data, dict):
         return [f"is {named(data)}, not an object with the keys {', '.join(REQUIRED_KEYS)}"]
     return read_annotation(data, tag_ids)
+
+
+def _consistent(
+    annotation: Annotation, number: int, earlier: dict[tuple[object, ...], tuple[int, object]]
+) -> Annotation | list[str]:
+    """Return the annotation, or that it contradicts the one by its annotator on its text at its time in ``earlier``."""
+    key = (annotation.post_id, annotation.annotator, annotation.revision, annotation.date)
+    answer = (annotation.tags, annotation.skipped)
+    first, other = earlier.setdefault(key, (number, answer))
+    if answer == other:
+        return annotation
+    return [
+        f"tags: contradicts line {first}, by the same annotator on the same text"
+        f"{' at the same time' if annotation.date else ''}: keep one of them, or give each its date"
+    ]
 
 
 def _unique_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

@@ -1,7 +1,7 @@
 """Model bundles: folders of data from which a model is loaded without running anything in them.
 
-``manifest.json`` names every other file with its SHA-256; ``codebook.yaml``, ``vocabulary.<block>.json`` (a
-list of terms), ``weights.npz`` (float32 arrays), ``thresholds.json``, ``card.md``.
+``manifest.json`` names every other file with its SHA-256; ``codebook.yaml``, ``vocabulary.stems.json`` and
+``vocabulary.grams.json`` (lists of terms), ``weights.npz`` (float32 arrays), ``thresholds.json``, ``card.md``.
 """
 
 from __future__ import annotations
@@ -32,14 +32,13 @@ from classifiers.manifest import (
     ModelEntry,
     RuleEntry,
     Thresholds,
-    ViewEntry,
 )
 from classifiers.model import Model
 from classifiers.training import TrainedModel
 
 __all__ = ["read_bundle", "write_bundle"]
 
-_LIBRARIES = ("talking-points", "numpy", "scipy", "scikit-learn")
+_LIBRARIES = ("talking-points", "numpy", "scipy", "pystemmer", "py3langid")
 
 
 def write_bundle(trained: TrainedModel | Model, path: Path, *, created: datetime | None = None) -> str:
@@ -83,7 +82,7 @@ def _replaceable(path: Path) -> bool:
 
 def _write(model: Model, folder: Path, created: datetime) -> str:
     for block in model.linear.blocks:
-        _write_text(folder / f"vocabulary.{block.name}.json", json.dumps(block.terms, indent=0) + "\n")
+        _write_text(folder / f"vocabulary.{block.kind}.json", json.dumps(block.terms, indent=0) + "\n")
     _write_text(folder / "codebook.yaml", dump_codebook(model.codebook))
     rules = Thresholds(tags=[RuleEntry(**asdict(rule)) for rule in model.rules])
     _write_text(folder / "thresholds.json", rules.model_dump_json(indent=1) + "\n")
@@ -102,7 +101,9 @@ def _arrays(model: Model) -> dict[str, npt.NDArray[np.float32]]:
     found = [block.idf for block in linear.blocks]
     for view in linear.views:
         found += [view.weights, view.bias]
-    names = array_names([block.name for block in linear.blocks], [view.name for view in linear.views])
+    how = linear.combination
+    found += [how.mix, how.offset, how.evidence_scale, how.evidence_offset]
+    names = array_names([view.name for view in linear.views])
     return {name: np.asarray(array, dtype="<f4") for name, array in zip(names, found, strict=True)}
 
 
@@ -121,13 +122,10 @@ def _manifest(model: Model, folder: Path, created: datetime) -> Manifest:
         options=dict(model.options),
         metrics=dict(model.metrics),
         model=ModelEntry(
-            blocks=[
-                BlockEntry(name=b.name, kind=b.kind, n_min=b.n_min, n_max=b.n_max, n_terms=len(b.terms))
-                for b in linear.blocks
-            ],
-            views=[ViewEntry(name=view.name, scope=view.scope) for view in linear.views],
+            blocks=[BlockEntry(kind=block.kind, n_terms=len(block.terms)) for block in linear.blocks],
+            views=[view.name for view in linear.views],
             tags=list(linear.tag_ids),
-            sharpness=linear.sharpness,
+            languages=list(linear.languages),
         ),
         files={file.name: _entry(file) for file in sorted(folder.iterdir())},
     )

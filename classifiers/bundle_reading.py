@@ -20,8 +20,8 @@ from pydantic import BaseModel, ValidationError
 from annotations.codebook import Codebook, parse_codebook
 from annotations.errors import CodebookError
 from classifiers.errors import BundleError
-from classifiers.features import Block
-from classifiers.linear import LinearModel, View
+from classifiers.features import KINDS, Block
+from classifiers.linear import Combination, LinearModel, View
 from classifiers.manifest import PROTOCOL, Manifest, Thresholds
 from classifiers.model import Model
 from classifiers.thresholds import TagRule
@@ -36,6 +36,7 @@ _LARGEST_VOCABULARY = 256 * _MEBIBYTE
 _LARGEST_WEIGHTS = 4096 * _MEBIBYTE
 _LONGEST_TERM = 200
 _LARGEST_WEIGHT = 1e6
+_COMBINATION = ("mix", "offset", "evidence-scale", "evidence-offset")
 _NPY = b"\x93NUMPY\x01\x00"
 _UNREADABLE = (
     zipfile.BadZipFile,
@@ -69,18 +70,8 @@ def read_bundle(path: Path) -> LoadedBundle:
     files = _read_files(path, manifest)
     codebook = _codebook(files["codebook.yaml"], manifest, path)
     rules = _rules(files["thresholds.json"], codebook, manifest, path)
-    terms = [_terms(files, path, block.name, block.n_terms) for block in manifest.model.blocks]
-    shapes = _shapes(manifest)
-    arrays = _arrays(files["weights.npz"], shapes, path / "weights.npz")
-    blocks = [
-        Block(entry.name, entry.kind, entry.n_min, entry.n_max, found, arrays[f"idf.{entry.name}"])
-        for entry, found in zip(manifest.model.blocks, terms, strict=True)
-    ]
-    views = [
-        View(entry.name, entry.scope, arrays[f"weights.{entry.name}"], arrays[f"bias.{entry.name}"])
-        for entry in manifest.model.views
-    ]
-    linear = LinearModel(blocks, views, manifest.model.tags, manifest.model.sharpness)
+    terms = [_terms(files, path, block.kind, block.n_terms) for block in manifest.model.blocks]
+    linear = _linear(manifest, terms, _arrays(files["weights.npz"], _shapes(manifest), path / "weights.npz"))
     model = Model(
         codebook,
         linear,
@@ -121,25 +112,31 @@ def read_manifest(path: Path) -> Manifest:
     if digest != manifest.digest:
         raise BundleError("the manifest is not what its digest says", where=str(file))
     expected = {"codebook.yaml", "thresholds.json", "weights.npz", "card.md"}
-    expected |= {f"vocabulary.{block.name}.json" for block in manifest.model.blocks}
+    expected |= {f"vocabulary.{kind}.json" for kind in KINDS}
     if odd := sorted(expected ^ set(manifest.files)):
         kind = "is missing from" if odd[0] in expected else "must not be in"
         raise BundleError(f"{odd[0]!r} {kind} the list of files", where=str(file))
-    for names in (
-        [b.name for b in manifest.model.blocks],
-        [v.name for v in manifest.model.views],
-        manifest.model.tags,
-    ):
+    for names in (manifest.model.views, manifest.model.tags):
         if len(set(names)) != len(names):
             raise BundleError("a name stands twice in the model's description", where=str(file))
     return manifest
 
 
-def array_names(blocks: Sequence[str], views: Sequence[str]) -> list[str]:
+def array_names(views: Sequence[str]) -> list[str]:
     """Return the names of the arrays of ``weights.npz``, in order."""
-    return [f"idf.{name}" for name in blocks] + [
-        f"{kind}.{name}" for name in views for kind in ("weights", "bias")
+    of_views = [f"{what}.{name}" for name in views for what in ("weights", "bias")]
+    return [f"idf.{kind}" for kind in KINDS] + of_views + list(_COMBINATION)
+
+
+def _linear(manifest: Manifest, terms: Sequence[tuple[str, ...]], arrays: Mapping[str, Array]) -> LinearModel:
+    entry = manifest.model
+    blocks = [
+        Block(block.kind, found, arrays[f"idf.{block.kind}"])
+        for block, found in zip(entry.blocks, terms, strict=True)
     ]
+    views = [View(name, arrays[f"weights.{name}"], arrays[f"bias.{name}"]) for name in entry.views]
+    combination = Combination(*(arrays[name] for name in _COMBINATION))
+    return LinearModel(blocks, views, combination, entry.tags, entry.languages)
 
 
 def _read_files(path: Path, manifest: Manifest) -> dict[str, bytes]:
@@ -203,8 +200,8 @@ def _rules(data: bytes, codebook: Codebook, manifest: Manifest, path: Path) -> t
     if [entry.tag_id for entry in entries] != list(codebook.tag_ids):
         raise BundleError("does not have the codebook's tags in its order", where=str(file))
     for entry in entries:
-        if len({entry.slope is None, entry.intercept is None, entry.threshold is None}) != 1:
-            raise BundleError(f"tag '{entry.tag_id}' has part of a rule only", where=str(file))
+        if (entry.threshold is None) != bool(entry.reason):
+            raise BundleError(f"tag '{entry.tag_id}' has neither a threshold nor a reason", where=str(file))
     if [entry.tag_id for entry in entries if entry.threshold is not None] != manifest.model.tags:
         raise BundleError("does not predict the tags that the manifest names", where=str(file))
     return tuple(TagRule(**entry.model_dump()) for entry in entries)
@@ -227,11 +224,14 @@ def _terms(files: Mapping[str, bytes], path: Path, block: str, n_terms: int) -> 
 
 def _shapes(manifest: Manifest) -> dict[str, tuple[int, ...]]:
     model = manifest.model
-    total, n_tags = sum(block.n_terms for block in model.blocks), len(model.tags)
-    shapes: dict[str, tuple[int, ...]] = {f"idf.{block.name}": (block.n_terms,) for block in model.blocks}
+    n_tags, n_views = len(model.tags), len(model.views)
+    n_terms = {block.kind: block.n_terms for block in model.blocks}
+    shapes: dict[str, tuple[int, ...]] = {f"idf.{kind}": (n,) for kind, n in n_terms.items()}
     for view in model.views:
-        shapes |= {f"weights.{view.name}": (total, n_tags), f"bias.{view.name}": (n_tags,)}
-    return shapes
+        n = n_terms["stems"] if view == "sentences" else sum(n_terms.values())
+        shapes |= {f"weights.{view}": (n, n_tags), f"bias.{view}": (n_tags,)}
+    combined = ((n_views, n_tags, n_tags), (n_tags,), (n_views, n_tags), (n_tags,))
+    return shapes | dict(zip(_COMBINATION, combined, strict=True))
 
 
 def _arrays(data: bytes, shapes: Mapping[str, tuple[int, ...]], file: Path) -> dict[str, Array]:

@@ -21,8 +21,13 @@ def model_card(model: Model) -> str:
         f"- Codebook version {codebook.version} (digest `{codebook.digest}`), {len(model.rules)} tags.",
         f"- {training.get('n_posts', '?')} posts in {training.get('n_groups', '?')} groups of near-duplicates, "
         f"{training.get('n_annotations', '?')} annotations; digest `{model.dataset_digest}`.",
-        f"- Views: {', '.join(f'{view.name} (scores a {view.scope})' for view in model.linear.views)}.",
-        f"- Features: {', '.join(f'{block.name} ({len(block.terms):,})' for block in model.linear.blocks)}.",
+        f"- Views: {', '.join(view.name for view in model.linear.views)}.",
+        f"- Features: {', '.join(f'{block.kind} ({len(block.terms):,})' for block in model.linear.blocks)}.",
+        f"- Languages: {', '.join(model.linear.languages) or 'none identified'}.",
+        "",
+        "## Decisions",
+        "",
+        _policy(model),
         "",
         "## Quality on the training posts, out of fold",
         "",
@@ -42,6 +47,21 @@ def model_card(model: Model) -> str:
     if refused:
         lines += ["## Not predicted", "", *[f"- `{rule.tag_id}`: {rule.reason}." for rule in refused], ""]
     return "\n".join(lines)
+
+
+def _policy(model: Model) -> str:
+    how = model.options.get("thresholds", {})
+    wanted = {
+        "best-f1": "the best F1 that can be expected",
+        "precision": f"a precision of at least {how.get('floor')}",
+        "recall": f"a recall of at least {how.get('floor')}",
+        "cost": f"the least cost, a false yes costing {how.get('false_yes_cost')} times a false no",
+    }.get(str(how.get("policy")), "unknown")
+    band = f"; `abstain` nearer than {how.get('abstain_margin')} to it" if how.get("abstain_margin") else ""
+    return (
+        f"Each tag's threshold is chosen for {wanted}, from probabilities of posts that the model had not seen{band}. "
+        f"A tag with fewer than {how.get('min_support')} positive posts is not predicted."
+    )
 
 
 def _row(rule: TagRule) -> str:

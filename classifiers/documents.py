@@ -1,9 +1,9 @@
-"""What a view is fitted on: rows of text with, for every tag, a weight for "bears it" and one for "does not".
+"""What is learnt from: posts, quotes, sentences, cues, each with its weights for and against every tag.
 
-Posts carry their label shares.  A quote that an annotator highlighted for a tag is a row of its own that
-bears it, and so is every sentence the quote touches.  A post reviewed without a tag makes its quotes (for
-other tags) and sentences rows that do not bear it.  What nobody highlighted in a post that bears the tag
-says little, since annotators mark one place of several: it is left out.
+Posts carry their label shares.  A quote that an annotator highlighted for a tag bears it; against the other
+tags it counts in full where nobody ticked them, and hardly at all where the post bears them, since annotators
+mark one place of several.  So it is with sentences: one that evidence lies in bears the tag, one that nobody
+highlighted says little in a post that bears it.  A cue bears its tag and no other.
 """
 
 from __future__ import annotations
@@ -14,71 +14,118 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from annotations.codebook import Codebook
 from annotations.records import Span
 from classifiers.dataset import Dataset
 from classifiers.features import Corpus
+from classifiers.solver import Targets
 
-Floats = npt.NDArray[np.float64]
-_TOUCH = 0.5
+Ints = npt.NDArray[np.int64]
+Floats32 = npt.NDArray[np.float32]
+UNMARKED = 0.03
+"""What counts against a tag in a passage that is not its evidence, of a post that bears the tag."""
+_PART_OF_EVIDENCE = 0.3
+_PART_OF_PASSAGE = 0.5
 
 
 @dataclass(frozen=True, slots=True)
-class Targets:
-    """Weights of n_rows rows for every tag: ``yes`` and ``no`` have shape (n_rows, n_tags).
+class Quotes:
+    """Every different text that a post's annotators highlighted.
 
-    ``post_of`` has shape (n_rows,): the post each row comes from, by which rows are held out.
+    Attributes
+    ----------
+    post_of
+        Shape (n_quotes,), ascending.
+    bears
+        Shape (n_quotes, n_tags), 1 for the tags it was highlighted for.
     """
 
-    yes: Floats
-    no: Floats
-    post_of: npt.NDArray[np.int64]
-
-    def joined(self, other: Targets) -> Targets:
-        """Return these rows followed by those of ``other``."""
-        return Targets(
-            np.concatenate([self.yes, other.yes]),
-            np.concatenate([self.no, other.no]),
-            np.concatenate([self.post_of, other.post_of]),
-        )
+    texts: tuple[str, ...]
+    post_of: Ints
+    bears: Floats32
 
 
-def post_targets(dataset: Dataset) -> Targets:
-    """Return the label shares as weights."""
-    return Targets(dataset.shares, 1 - dataset.shares, np.arange(len(dataset)))
+@dataclass(frozen=True, slots=True)
+class Cues:
+    """Every different cue of a codebook, without its wildcards; ``bears`` is (n_cues, n_tags)."""
+
+    texts: tuple[str, ...]
+    bears: Floats32
 
 
-def quotes(dataset: Dataset) -> tuple[list[str], list[Span], npt.NDArray[np.int64]]:
-    """Return every different quote with its span and its post, in order."""
-    found = [
-        (row, span)
-        for row, evidence in enumerate(dataset.evidence)
-        for span in sorted({span for spans in evidence.values() for span in spans})
-    ]
-    texts = [span.quote(dataset.texts[row]) for row, span in found]
-    return texts, [span for _, span in found], np.array([row for row, _ in found], dtype=np.int64)
+def post_targets(shares: npt.NDArray[np.float64]) -> Targets:
+    """Return the label shares (n_posts, n_tags) as weights."""
+    return Targets(shares.astype(np.float32), (1 - shares).astype(np.float32))
 
 
-def passage_targets(dataset: Dataset, passages: Sequence[Span], post_of: npt.NDArray[np.int64]) -> Targets:
-    """Return the weights of passages of posts (quotes or sentences).
+def quotes(dataset: Dataset, *, wanted: bool = True) -> Quotes:
+    """Return the quotes of a dataset; none unless ``wanted``."""
+    column = {tag: number for number, tag in enumerate(dataset.tag_ids)}
+    found: dict[tuple[int, str], set[int]] = {}
+    for row, evidence in enumerate(dataset.evidence if wanted else ()):
+        for tag, spans in evidence.items():
+            for span in spans:
+                found.setdefault((row, span.quote(dataset.texts[row])), set()).add(column[tag])
+    ordered = sorted(found)
+    bears = np.zeros((len(ordered), len(column)), dtype=np.float32)
+    for number, key in enumerate(ordered):
+        bears[number, sorted(found[key])] = 1
+    return Quotes(
+        tuple(text for _, text in ordered), np.array([row for row, _ in ordered], dtype=np.int64), bears
+    )
 
-    A passage bears a tag if the tag's evidence covers half of it, or if half of a piece of evidence lies in
-    it; it does not if none of the post's annotators ticked the tag; otherwise it is not used.
+
+def cues(codebook: Codebook, *, wanted: bool = True) -> Cues:
+    """Return the cues of a codebook's active tags; none unless ``wanted``."""
+    found: dict[str, set[int]] = {}
+    for number, tag in enumerate(codebook.active_tags if wanted else ()):
+        for cue in tag.cues:
+            if text := " ".join(cue.replace("*", " ").split()):
+                found.setdefault(text, set()).add(number)
+    bears = np.zeros((len(found), len(codebook.tag_ids)), dtype=np.float32)
+    for row, tags in enumerate(found.values()):
+        bears[row, sorted(tags)] = 1
+    return Cues(tuple(found), bears)
+
+
+def highlighted(dataset: Dataset, corpus: Corpus) -> Floats32:
+    """Return which sentences bear which tags by their evidence, shape (n_sentences, n_tags).
+
+    A sentence does if more than 0.3 of a piece of evidence lies in it, or if evidence covers half of it.
     """
     column = {tag: number for number, tag in enumerate(dataset.tag_ids)}
-    yes = np.zeros((len(passages), len(column)))
-    for number, (passage, row) in enumerate(zip(passages, post_of, strict=True)):
+    bears = np.zeros((len(corpus.spans), len(column)), dtype=np.float32)
+    for number, (sentence, row) in enumerate(zip(corpus.spans, corpus.text_of, strict=True)):
         for tag, spans in dataset.evidence[row].items():
-            if any(_touches(passage, span) for span in spans):
-                yes[number, column[tag]] = 1
-    no = (dataset.shares[post_of] == 0).astype(np.float64)
-    return Targets(yes, no, post_of)
+            if _touches(sentence, spans):
+                bears[number, column[tag]] = 1
+    return bears
 
 
-def sentence_targets(dataset: Dataset, corpus: Corpus) -> Targets:
-    """Return the weights of the sentences of all posts; ``corpus`` holds the posts' texts."""
-    return passage_targets(dataset, corpus.spans, corpus.text_of)
+def passage_targets(bears: Floats32, post_shares: npt.NDArray[np.float64]) -> Targets:
+    """Return the weights of passages: quotes, or sentences.
+
+    Parameters
+    ----------
+    bears
+        Shape (n_passages, n_tags).
+    post_shares
+        The label shares of each passage's post, same shape.
+    """
+    against = np.where(post_shares > 0, np.float32(UNMARKED), np.float32(1))
+    return Targets(bears, np.where(bears > 0, np.float32(0), against))
 
 
-def _touches(passage: Span, evidence: Span) -> bool:
-    shared = min(passage.end, evidence.end) - max(passage.start, evidence.start)
-    return shared >= _TOUCH * min(passage.end - passage.start, evidence.end - evidence.start)
+def cue_targets(bears: Floats32) -> Targets:
+    """Return the weights of cues, shape (n_cues, n_tags)."""
+    return Targets(bears, 1 - bears)
+
+
+def _touches(sentence: Span, evidence: Sequence[Span]) -> bool:
+    for span in evidence:
+        shared = min(sentence.end, span.end) - max(sentence.start, span.start)
+        if shared > _PART_OF_EVIDENCE * (span.end - span.start):
+            return True
+        if shared >= _PART_OF_PASSAGE * (sentence.end - sentence.start):
+            return True
+    return False

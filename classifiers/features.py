@@ -1,7 +1,7 @@
-"""TF-IDF features over the project's own tokens: fitted once, and run by the same code at training and scoring.
+"""Features that add up over words: every word has a vector, and a text is a weighted sum of those of its words.
 
-Everything is counted a sentence: a post's counts are the sums of its sentences' (word pairs never cross a
-sentence), and the character grams of a word depend on the word alone, so they are looked up once a word.
+A word's terms are its stem and the character grams of its form, so both are looked up once a word; what a
+text adds is how often each word stands in it.  Training and scoring count by the same code.
 """
 
 from __future__ import annotations
@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
 from typing import Any, Literal
 
 import numpy as np
@@ -17,44 +16,34 @@ import numpy.typing as npt
 from scipy import sparse
 
 from annotations.records import Span
-from classifiers.tokens import Token, sentences, tokenise
+from classifiers.languages import stem
+from classifiers.tokens import Token, is_word, sentences, tokenise
 
 Ints = npt.NDArray[np.int64]
+Floats32 = npt.NDArray[np.float32]
 Matrix = Any  # scipy.sparse.csr_array, which has no type hints
-Kind = Literal["words", "chars"]
+Kind = Literal["stems", "grams"]
+KINDS: tuple[Kind, ...] = ("stems", "grams")
+WordKey = tuple[str, str]
+"""A word as a model knows it: the language that it is stemmed by, and its form."""
 
-
-@dataclass(frozen=True, slots=True)
-class BlockSpec:
-    """How to make a block of features: n-grams of ``kind`` with lengths ``n_min`` to ``n_max``.
-
-    ``min_df`` is the number of posts a term must occur in; beyond ``max_terms`` the rarest terms are dropped.
-    """
-
-    name: str
-    kind: Kind
-    n_min: int
-    n_max: int
-    min_df: int = 2
-    max_terms: int = 300_000
-
-    def __post_init__(self) -> None:
-        if not 1 <= self.n_min <= self.n_max or (self.kind == "words" and self.n_max > 2):
-            raise ValueError(
-                f"block '{self.name}': no n-grams of {self.kind} from {self.n_min} to {self.n_max}"
-            )
+GRAM_LENGTHS = (3, 4, 5)
+IDF_POWER = 1.3
+"""The power of the inverse document frequency where stems and grams are weighed together."""
 
 
 @dataclass(frozen=True, slots=True)
 class Block:
-    """A fitted block: its terms in order, and the inverse document frequency of each (float32)."""
+    """The terms of one kind in order, and the inverse document frequency of each (float32)."""
 
-    name: str
     kind: Kind
-    n_min: int
-    n_max: int
     terms: tuple[str, ...]
-    idf: npt.NDArray[np.float32]
+    idf: Floats32
+
+    @property
+    def weights(self) -> Floats32:
+        """What a term counts for beside those of the other kind, shape (n_terms,)."""
+        return np.power(self.idf, IDF_POWER, dtype=np.float32)
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +54,8 @@ class Corpus:
     ----------
     texts
         The texts as given, of length n_texts.
+    languages
+        The language by which each text's words are stemmed.
     spans
         The sentences that hold a token, of length n_sentences, with offsets into their texts.
     tokens
@@ -74,12 +65,13 @@ class Corpus:
     """
 
     texts: Sequence[str]
+    languages: Sequence[str]
     spans: Sequence[Span]
     tokens: Sequence[Sequence[Token]]
     text_of: Ints
 
     @classmethod
-    def of(cls, texts: Sequence[str]) -> Corpus:
+    def of(cls, texts: Sequence[str], languages: Sequence[str]) -> Corpus:
         """Cut ``texts``; a sentence without a token is left out."""
         spans: list[Span] = []
         tokens: list[list[Token]] = []
@@ -89,161 +81,153 @@ class Corpus:
                 spans.append(span)
                 tokens.append(found)
                 text_of.append(number)
-        return cls(texts, spans, tokens, np.array(text_of, dtype=np.int64))
+        return cls(texts, languages, spans, tokens, np.array(text_of, dtype=np.int64))
 
-    @property
-    def sums(self) -> Matrix:
-        """Shape (n_texts, n_sentences): the matrix that adds up the sentences of every text."""
-        bounds = np.searchsorted(self.text_of, np.arange(len(self.texts) + 1)).astype(np.int32)
-        n = len(self.spans)
+
+class Words:
+    """Different words, numbered in the order they are met."""
+
+    def __init__(self) -> None:
+        self.numbers: dict[WordKey, int] = {}
+
+    def count_sentences(self, corpus: Corpus) -> Matrix:
+        """Count the words of every sentence, shape (n_sentences, n_words so far)."""
+        languages = corpus.languages
+        return self._count(
+            (languages[text], [token.form for token in tokens])
+            for text, tokens in zip(corpus.text_of, corpus.tokens, strict=True)
+        )
+
+    def count_texts(self, corpus: Corpus) -> Matrix:
+        """Count the words of every text, shape (n_texts, n_words so far)."""
+        forms: list[list[str]] = [[] for _ in corpus.texts]
+        for text, tokens in zip(corpus.text_of, corpus.tokens, strict=True):
+            forms[text] += [token.form for token in tokens]
+        return self._count(zip(corpus.languages, forms, strict=True))
+
+    def _count(self, rows: Iterable[tuple[str, list[str]]]) -> Matrix:
+        """Count words; a row's entries stand in the order of their first mention, so its sums depend on it alone."""
+        numbers = self.numbers
+        columns: list[int] = []
+        values: list[int] = []
+        bounds = [0]
+        for language, forms in rows:
+            counted = Counter(forms)
+            columns += [numbers.setdefault((language, form), len(numbers)) for form in counted]
+            values += counted.values()
+            bounds.append(len(columns))
         return sparse.csr_array(
-            (np.ones(n, np.float32), np.arange(n, dtype=np.int32), bounds), shape=(len(self.texts), n)
+            (
+                np.array(values, dtype=np.float32),
+                np.array(columns, dtype=np.int32),
+                np.array(bounds, dtype=np.int32 if len(columns) < 2**31 else np.int64),
+            ),
+            shape=(len(bounds) - 1, len(numbers)),
         )
 
 
-class Encoder:
-    """Counts the terms of fitted blocks; remembers the terms of every word it has met, up to a bound."""
+def damped(counts: Matrix) -> Matrix:
+    """Return ``1 + ln count``, with the same stored entries."""
+    return _with_data(counts, 1 + np.log(counts.data))
 
-    def __init__(self, blocks: Sequence[Block], remembered: int = 50_000) -> None:
-        self.blocks = tuple(blocks)
-        self._remembered = remembered
-        self._index: list[dict[str, int]] = []
-        offset = 0
-        for block in self.blocks:
-            self._index.append({term: offset + number for number, term in enumerate(block.terms)})
-            offset += len(block.terms)
-        self.n_terms = offset
-        self._pair_index = [
-            index
-            for block, index in zip(self.blocks, self._index, strict=True)
-            if block.kind == "words" and block.n_max > 1
-        ]
-        self._block_of = np.repeat(np.arange(len(self.blocks)), [len(block.terms) for block in self.blocks])
-        self._idf = np.concatenate([block.idf for block in self.blocks])
-        self._memo: dict[str, tuple[npt.NDArray[np.int32], npt.NDArray[np.float32]]] = {}
 
-    def counts(self, corpus: Corpus) -> Matrix:
-        """Return the counts of all blocks' terms, shape (n_sentences, n_terms)."""
-        types: dict[str, int] = {}
-        columns = [types.setdefault(token.form, len(types)) for tokens in corpus.tokens for token in tokens]
-        lengths = np.fromiter(map(len, corpus.tokens), dtype=np.int64, count=len(corpus.tokens))
-        bounds = np.concatenate([[0], np.cumsum(lengths)])
-        shape = (len(corpus.tokens), len(types))
-        words = sparse.csr_array((np.ones(len(columns), np.float32), columns, bounds), shape=shape)
-        pairs = [
-            (number, found) for number, tokens in enumerate(corpus.tokens) for _, found in self._pairs(tokens)
-        ]
-        row, column = zip(*pairs, strict=True) if pairs else ((), ())
-        ones = np.ones(len(pairs), dtype=np.float32)
-        return words @ self._terms_of(types) + sparse.csr_array(
-            (ones, (row, column)), shape=(len(corpus.tokens), self.n_terms)
+def present(counts: Matrix) -> Matrix:
+    """Return 1 for every count, with the same stored entries."""
+    return _with_data(counts, np.ones_like(counts.data))
+
+
+def squared(matrix: Matrix) -> Matrix:
+    """Return the squares, with the same stored entries."""
+    return _with_data(matrix, matrix.data**2)
+
+
+def columns_times(matrix: Matrix, weights: Floats32) -> Matrix:
+    """Return a matrix with every column multiplied by its weight, with the same stored entries."""
+    return _with_data(matrix, matrix.data * weights[matrix.indices])
+
+
+def scales(matrix: Matrix, mass: Floats32) -> Floats32:
+    """Return what each row of a damped or present matrix is divided by, shape (n_rows,): 1 for an empty row.
+
+    ``mass`` is the squared length of every word's vector.  The row's scale would be its vector's length if
+    no two words had a term in common; unlike that length, its square adds up over words.
+    """
+    found = np.sqrt(squared(matrix) @ mass)
+    return np.asarray(np.where(found > 0, found, 1), dtype=np.float32)
+
+
+def word_terms(key: WordKey) -> dict[Kind, list[str]]:
+    """Return the terms of a word: one stem, and its grams, each as often as it stands in it.
+
+    Numbers differ by their length alone.  Grams are of the word between two blanks; those of a pair of
+    characters of an unspaced script are the two characters and the pair.
+    """
+    language, form = key
+    shape = "0" * min(len(form), 4) if form.isdigit() else form
+    return {"stems": [stem(shape, language)], "grams": _grams(shape)}
+
+
+def _grams(form: str) -> list[str]:
+    if not is_word(form):
+        return [f" {form} "]
+    if len(form) <= 2 and form[0] >= "\u3040" and not form.isascii():
+        return [*form, form] if len(form) == 2 else [form]
+    padded = f" {form} "
+    found: list[str] = []
+    for n in GRAM_LENGTHS:
+        if n >= len(padded):
+            return [*found, padded]
+        found += [padded[i : i + n] for i in range(len(padded) - n + 1)]
+    return found
+
+
+def term_matrices(
+    keys: Sequence[WordKey], index: dict[Kind, dict[str, int]], *, grow: bool = False
+) -> dict[Kind, Matrix]:
+    """Count the terms of words, for each kind a matrix of shape (n_words, n_terms).
+
+    Parameters
+    ----------
+    index
+        The number of every term of each kind; terms that are not in it are left out.
+    grow
+        Whether to put them into it instead.
+    """
+    columns: dict[Kind, list[int]] = {kind: [] for kind in KINDS}
+    values: dict[Kind, list[int]] = {kind: [] for kind in KINDS}
+    bounds: dict[Kind, list[int]] = {kind: [0] for kind in KINDS}
+    for key in keys:
+        for kind, terms in word_terms(key).items():
+            known = index[kind]
+            for term, count in Counter(terms).items():
+                number = known.setdefault(term, len(known)) if grow else known.get(term)
+                if number is not None:
+                    columns[kind].append(number)
+                    values[kind].append(count)
+            bounds[kind].append(len(columns[kind]))
+    return {
+        kind: sparse.csr_array(
+            (
+                np.array(values[kind], dtype=np.float32),
+                np.array(columns[kind], dtype=np.int32),
+                np.array(bounds[kind], dtype=np.int32),
+            ),
+            shape=(len(keys), len(index[kind])),
         )
-
-    def token_terms(self, sentences: Sequence[Sequence[Token]]) -> Matrix:
-        """Return each token's part in the counts of its sentence, shape (n_tokens, n_terms).
-
-        A pair of words counts half for each of them.
-        """
-        types: dict[str, int] = {}
-        rows = [types.setdefault(token.form, len(types)) for tokens in sentences for token in tokens]
-        single = self._terms_of(types)[rows]
-        row: list[int] = []
-        column: list[int] = []
-        first = 0
-        for tokens in sentences:
-            for number, found in self._pairs(tokens):
-                row += [first + number, first + number + 1]
-                column += [found, found]
-            first += len(tokens)
-        halves = np.full(len(row), 0.5, dtype=np.float32)
-        return sparse.csr_array(single + sparse.csr_array((halves, (row, column)), shape=single.shape))
-
-    def tfidf(self, counts: Matrix) -> Matrix:
-        """Return ``(1 + ln count) * idf``, each block scaled to unit length a row (float32)."""
-        matrix = counts.copy()
-        matrix.data = 1 + np.log(matrix.data)
-        row = np.repeat(np.arange(matrix.shape[0]), np.diff(matrix.indptr))
-        matrix.data *= self._idf[matrix.indices]
-        slot = row * len(self.blocks) + self._block_of[matrix.indices]
-        squares = np.bincount(slot, weights=matrix.data.astype(np.float64) ** 2, minlength=1)
-        matrix.data = (matrix.data / np.sqrt(squares)[slot]).astype(np.float32)
-        return matrix
-
-    def _pairs(self, tokens: Sequence[Token]) -> list[tuple[int, int]]:
-        """Return the known pairs of words of a sentence: the number of the first word, and the term."""
-        forms = [token.form for token in tokens]
-        return [
-            (number, found)
-            for index in self._pair_index
-            for number, (left, right) in enumerate(pairwise(forms))
-            if (found := index.get(f"{left} {right}")) is not None
-        ]
-
-    def _terms_of(self, words: Iterable[str]) -> Matrix:
-        """Return the terms of single words, shape (n_words, n_terms)."""
-        if len(self._memo) > self._remembered:
-            self._memo = {}
-        memo = self._memo
-        found = [memo.get(word) or memo.setdefault(word, self._look_up(word)) for word in words]
-        bounds = np.concatenate([[0], np.cumsum([len(columns) for columns, _ in found], dtype=np.int64)])
-        if not found:
-            return sparse.csr_array((0, self.n_terms), dtype=np.float32)
-        columns = np.concatenate([columns for columns, _ in found])
-        values = np.concatenate([values for _, values in found])
-        return sparse.csr_array((values, columns, bounds), shape=(len(found), self.n_terms))
-
-    def _look_up(self, word: str) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.float32]]:
-        counted: Counter[int] = Counter()
-        for block, index in zip(self.blocks, self._index, strict=True):
-            for term in _word_terms(word, block.kind, block.n_min, block.n_max):
-                if (found := index.get(term)) is not None:
-                    counted[found] += 1
-        columns = sorted(counted)
-        return np.array(columns, dtype=np.int32), np.array([counted[c] for c in columns], dtype=np.float32)
+        for kind in KINDS
+    }
 
 
-def fit_blocks(corpus: Corpus, specs: Sequence[BlockSpec]) -> tuple[Block, ...]:
-    """Choose the terms and their idf, ``ln((1 + n) / (1 + df)) + 1``, from the texts of ``corpus``."""
-    return tuple(_fit_block(corpus, spec) for spec in specs)
-
-
-def _fit_block(corpus: Corpus, spec: BlockSpec) -> Block:
-    per_word: dict[str, set[str]] = {}
-    df: Counter[str] = Counter()
-    rows = np.searchsorted(corpus.text_of, np.arange(len(corpus.texts) + 1))
-    for first, last in pairwise(rows):
-        present: set[str] = set()
-        forms = {token.form for tokens in corpus.tokens[first:last] for token in tokens}
-        for form in forms:
-            if form not in per_word:
-                per_word[form] = set(_word_terms(form, spec.kind, spec.n_min, spec.n_max))
-            present |= per_word[form]
-        if spec.kind == "words" and spec.n_max > 1:
-            for tokens in corpus.tokens[first:last]:
-                present.update(f"{a.form} {b.form}" for a, b in pairwise(tokens))
-        df.update(present)
-    kept = sorted((-count, term) for term, count in df.items() if count >= spec.min_df)[: spec.max_terms]
-    terms = tuple(sorted(term for _, term in kept))
-    frequency = np.array([df[term] for term in terms], dtype=np.float64)
-    idf = (np.log((1 + len(corpus.texts)) / (1 + frequency)) + 1).astype(np.float32)
-    return Block(spec.name, spec.kind, spec.n_min, spec.n_max, terms, idf)
-
-
-def _word_terms(word: str, kind: Kind, n_min: int, n_max: int) -> list[str]:
-    """Return the terms of one word: itself, or the character grams of the word between two blanks."""
-    if kind == "words":
-        return [word] if n_min == 1 else []
-    padded = f" {word} "
-    return [padded[i : i + n] for n in range(n_min, n_max + 1) for i in range(len(padded) - n + 1)]
+def _with_data(matrix: Matrix, data: Any) -> Matrix:
+    return sparse.csr_array((data, matrix.indices, matrix.indptr), shape=matrix.shape)
 
 
 def _by_sentence(text: str) -> list[tuple[Span, list[Token]]]:
     """Return the sentences of a text that hold a token, each with its tokens."""
-    spans = sentences(text)
     held: list[tuple[Span, list[Token]]] = []
     tokens = iter(tokenise(text))
     token = next(tokens, None)
-    for span in spans:
+    for span in sentences(text):
         found: list[Token] = []
         while token is not None and token.start < span.end:
             found.append(token)

@@ -1,135 +1,272 @@
-"""Fitting the views: one vectorisation shared by all tags, one logistic regression a tag and view."""
+"""Fitting the views on some of a dataset's posts, and scoring the others as new posts will be scored.
+
+Vocabulary, document frequencies and weights come from the chosen posts alone: whatever is held out teaches
+nothing, not even which words there are.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
 from scipy import sparse
-from sklearn.linear_model import LogisticRegression
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
+from annotations.codebook import Codebook
 from classifiers.dataset import Dataset
-from classifiers.documents import Targets, passage_targets, post_targets, quotes, sentence_targets
-from classifiers.features import Corpus, Encoder, Matrix
-from classifiers.linear import Scope, pool
+from classifiers.documents import cue_targets, cues, highlighted, passage_targets, post_targets, quotes
+from classifiers.features import (
+    KINDS,
+    Block,
+    Corpus,
+    Kind,
+    Matrix,
+    Words,
+    columns_times,
+    damped,
+    present,
+    scales,
+    term_matrices,
+)
+from classifiers.languages import identify, main_languages, stemming_language
+from classifiers.linear import (
+    VIEWS,
+    View,
+    ViewName,
+    mass_of,
+    sentence_scores,
+    view_scores,
+    weighed,
+    word_vectors,
+)
+from classifiers.solver import Design, Effort, Targets, fit_logistic
 
 Floats = npt.NDArray[np.float64]
+Floats32 = npt.NDArray[np.float32]
+Ints = npt.NDArray[np.int64]
 Bools = npt.NDArray[np.bool_]
-Fitted = tuple[npt.NDArray[np.float32], np.float32]
-"""The weights (n_terms,) and the bias of one tag in one view."""
+_MIN_DF = 2
+_MOST_TERMS = 300_000
+_EFFORT = Effort(max_iterations=40, tolerance=3e-3)
 
 
 @dataclass(frozen=True, slots=True)
 class FitOptions:
-    """What a fit needs to know: ``inverse_penalty`` is scikit-learn's ``C``, the rest as in TrainingOptions."""
+    """What the views learn from and how; the defaults are those of the study in ``docs/model.md``.
 
-    inverse_penalty: float
-    sharpness: float
-    sentence_view: bool
+    Attributes
+    ----------
+    views
+        Which of the views there are.
+    evidence, cues
+        Whether quotes and highlighted sentences, and the codebook's cues, are learnt from.
+    documents_penalty, sentences_penalty
+        scikit-learn's ``C`` of the two fitted views.
+    quote_weight, cue_weight, sentence_cue_weight
+        What a quote and a cue count for beside a post, and a cue beside a sentence.
+    quote_share
+        The part of the quotes in a centroid, beside the cues.
+    """
+
+    views: tuple[ViewName, ...] = VIEWS
+    evidence: bool = True
+    cues: bool = True
+    documents_penalty: float = 3.0
+    sentences_penalty: float = 0.1
+    quote_weight: float = 0.5
+    cue_weight: float = 0.6
+    sentence_cue_weight: float = 0.3
+    quote_share: float = 0.2
 
 
 @dataclass(frozen=True, slots=True)
-class ViewRows:
-    """A view's training rows with their targets, and the posts (or all posts' sentences) it can score.
+class FittedViews:
+    """The blocks of terms and the views' weights; ``columns`` says which of all the material's terms are in use."""
 
-    ``rows`` is (n_rows, n_terms); ``scored`` is (n_posts, n_terms), or (n_sentences, n_terms) for a
-    sentence view.
-    """
+    blocks: tuple[Block, ...]
+    views: tuple[View, ...]
+    columns: dict[Kind, Ints]
 
-    name: str
-    scope: Scope
-    rows: Matrix
-    targets: Targets
-    scored: Matrix
+
+@dataclass(frozen=True, slots=True)
+class HeldOut:
+    """Scores of held-out posts (n_views, n_posts, n_tags) and of their sentences (n_views, n_sentences, n_tags)."""
+
+    posts: Floats
+    sentences: Floats
 
 
 class Material:
-    """The counts of all posts, sentences and quotes of a dataset, made once.
+    """The words of all posts, sentences, quotes and cues, counted once.
 
     Parameters
     ----------
-    evidence
-        Whether quotes, and the sentences they touch, are training rows.
+    tags
+        The columns of the dataset to learn.
     """
 
-    def __init__(self, dataset: Dataset, corpus: Corpus, encoder: Encoder, *, evidence: bool) -> None:
-        self.corpus = corpus
-        self._encoder = encoder
-        self._sentences = encoder.counts(corpus)
-        self._posts = corpus.sums @ self._sentences
-        self._post_targets = post_targets(dataset)
-        self._sentence_targets = sentence_targets(dataset, corpus)
-        texts, spans, post_of = quotes(dataset) if evidence else ([], [], np.zeros(0, dtype=np.int64))
-        quote_corpus = Corpus.of(texts)
-        self._quotes = quote_corpus.sums @ encoder.counts(quote_corpus)
-        self._quote_targets = passage_targets(dataset, spans, post_of)
+    def __init__(
+        self, dataset: Dataset, codebook: Codebook, tags: Sequence[int], options: FitOptions
+    ) -> None:
+        self._options = options
+        columns = list(tags)
+        identified = [identify(text) for text in dataset.texts]
+        self.languages = main_languages(identified)
+        by_post = [
+            stemming_language(text, language, self.languages)
+            for text, language in zip(dataset.texts, identified, strict=True)
+        ]
+        self.corpus = Corpus.of(dataset.texts, by_post)
+        self._shares = dataset.shares[:, columns]
+        self._highlighted = highlighted(dataset, self.corpus)[:, columns]
+        quoted, cued = quotes(dataset, wanted=options.evidence), cues(codebook, wanted=options.cues)
+        self._quotes = replace(quoted, bears=quoted.bears[:, columns])
+        self._cues = replace(cued, bears=cued.bears[:, columns])
+        self._count(by_post)
 
-    def known_terms(self, posts: Bools, min_df: npt.NDArray[np.int64]) -> Bools:
-        """Return which terms (n_terms,) a model trained on ``posts`` (n_posts,) alone would have."""
-        chosen = self._posts[np.flatnonzero(posts)]
-        return np.asarray(np.bincount(chosen.indices, minlength=chosen.shape[1]) >= min_df)
+    def _count(self, by_post: Sequence[str]) -> None:
+        words = Words()
+        quoted = Corpus.of(self._quotes.texts, [by_post[post] for post in self._quotes.post_of])
+        cued = Corpus.of(
+            self._cues.texts, [stemming_language(cue, None, self.languages) for cue in self._cues.texts]
+        )
+        counted = [
+            words.count_texts(self.corpus),
+            words.count_sentences(self.corpus),
+            words.count_texts(quoted),
+            words.count_texts(cued),
+        ]
+        for matrix in counted:
+            matrix.resize((matrix.shape[0], len(words.numbers)))
+        self._posts, self._sentences, self._quote_counts, self._cue_counts = counted
+        index: dict[Kind, dict[str, int]] = {kind: {} for kind in KINDS}
+        self._terms = term_matrices(list(words.numbers), index, grow=True)
+        self._names = {kind: list(index[kind]) for kind in KINDS}
+        self._occurs = {kind: present(self._posts) @ self._terms[kind] for kind in KINDS}
 
-    def views(self, known: Bools | None, options: FitOptions) -> list[ViewRows]:
-        """Return the rows of every view, made of the ``known`` terms only (None: of all)."""
-        posts, quoted = self._features(self._posts, known), self._features(self._quotes, known)
-        views = [_view("post", posts, quoted, self._post_targets.joined(self._quote_targets))]
-        if options.sentence_view and quoted.shape[0]:
-            sentences = self._features(self._sentences, known)
-            views.append(
-                _view("sentence", sentences, quoted, self._sentence_targets.joined(self._quote_targets))
+    def fit(self, posts: Bools) -> FittedViews:
+        """Fit the views on ``posts``, shape (n_posts,)."""
+        with threadpool_limits(limits=1):
+            columns = {kind: self._chosen(kind, posts) for kind in KINDS}
+            blocks = tuple(self._block(kind, columns[kind], posts) for kind in KINDS)
+            rows = _Rows(
+                np.flatnonzero(posts),
+                np.flatnonzero(posts[self.corpus.text_of]),
+                np.flatnonzero(posts[self._quotes.post_of]),
             )
-        return views
+            terms = {kind: self._terms[kind][:, columns[kind]] for kind in KINDS}
+            joint = weighed(terms, blocks)
+            views = []
+            for name in self._options.views:
+                if name == "documents":
+                    views.append(self._documents(rows, joint))
+                elif name == "sentences":
+                    views.append(self._by_sentence(rows, columns_times(terms["stems"], blocks[0].idf)))
+                else:
+                    views.append(self._centroids(rows, joint))
+        return FittedViews(blocks, tuple(views), columns)
 
-    def _features(self, counts: Matrix, known: Bools | None) -> Matrix:
-        if known is not None:
-            counts = counts.copy()
-            counts.data = counts.data * known[counts.indices]
-            counts.eliminate_zeros()
-        return self._encoder.tfidf(counts)
+    def score(self, fitted: FittedViews, posts: Bools) -> HeldOut:
+        """Score ``posts``, shape (n_posts,), as a model of these views would."""
+        terms = {kind: self._terms[kind][:, fitted.columns[kind]] for kind in KINDS}
+        with threadpool_limits(limits=1):
+            vectors = word_vectors(terms, fitted.blocks, fitted.views)
+            sentences, rows = np.flatnonzero(posts[self.corpus.text_of]), np.flatnonzero(posts)
+            text_of = np.searchsorted(rows, self.corpus.text_of[sentences])
+            of_sentences = sentence_scores(self._sentences[sentences], vectors, fitted.views)
+            of_posts = view_scores(self._posts[rows], of_sentences, text_of, vectors, fitted.views)
+        return HeldOut(of_posts, of_sentences)
+
+    def _chosen(self, kind: Kind, posts: Bools) -> Ints:
+        """Return the terms that at least two of ``posts`` have, in order; if too many, the most frequent."""
+        frequency = self._frequency(kind, posts)
+        chosen = np.flatnonzero(frequency >= _MIN_DF)
+        if len(chosen) > _MOST_TERMS:
+            chosen = np.sort(chosen[np.argsort(-frequency[chosen], kind="stable")[:_MOST_TERMS]])
+        return chosen
+
+    def _block(self, kind: Kind, chosen: Ints, posts: Bools) -> Block:
+        frequency = self._frequency(kind, posts)[chosen]
+        idf = np.log((1 + posts.sum()) / (1 + frequency)) + 1
+        return Block(kind, tuple(self._names[kind][term] for term in chosen), idf.astype(np.float32))
+
+    def _frequency(self, kind: Kind, posts: Bools) -> Ints:
+        """Return in how many of ``posts`` each term occurs, shape (n_terms,)."""
+        occurs = self._occurs[kind]
+        counted = np.repeat(posts, np.diff(occurs.indptr))
+        return np.bincount(occurs.indices[counted], minlength=occurs.shape[1]).astype(np.int64)
+
+    def _documents(self, rows: _Rows, joint: Matrix) -> View:
+        options = self._options
+        counts = [self._posts[rows.posts], self._quote_counts[rows.quotes], self._cue_counts]
+        targets = [
+            post_targets(self._shares[rows.posts]),
+            self._quote_targets(rows).with_weights(options.quote_weight),
+            cue_targets(self._cues.bears).with_weights(options.cue_weight),
+        ]
+        scaled = _scaled(damped(_stacked(counts)), mass_of(joint))
+        fitted = fit_logistic(
+            _design(scaled, joint), Targets.joined(targets), options.documents_penalty, _EFFORT
+        )
+        return View("documents", fitted.weights, fitted.bias)
+
+    def _by_sentence(self, rows: _Rows, stems: Matrix) -> View:
+        options = self._options
+        counts = [self._sentences[rows.sentences], self._quote_counts[rows.quotes], self._cue_counts]
+        shares = self._shares[self.corpus.text_of[rows.sentences]]
+        targets = [
+            passage_targets(self._highlighted[rows.sentences], shares),
+            self._quote_targets(rows),
+            cue_targets(self._cues.bears).with_weights(options.sentence_cue_weight),
+        ]
+        fitted = fit_logistic(
+            _design(present(_stacked(counts)), stems),
+            Targets.joined(targets),
+            options.sentences_penalty,
+            _EFFORT,
+        )
+        return View("sentences", fitted.weights, fitted.bias)
+
+    def _centroids(self, rows: _Rows, joint: Matrix) -> View:
+        mass = mass_of(joint)
+        quoted, cued = self._quotes.bears[rows.quotes], self._cues.bears
+        n_quotes, n_cues = quoted.sum(axis=0), cued.sum(axis=0)
+        share = np.where(n_cues > 0, np.where(n_quotes > 0, self._options.quote_share, 0), 1)
+        weights = np.concatenate(
+            [quoted * share / np.maximum(n_quotes, 1), cued * (1 - share) / np.maximum(n_cues, 1)]
+        ).astype(np.float32)
+        matrix = _stacked([self._quote_counts[rows.quotes], self._cue_counts])
+        design = _design(_scaled(present(matrix), mass), joint)
+        return View("centroids", design.transposed_times(weights), np.zeros(weights.shape[1], np.float32))
+
+    def _quote_targets(self, rows: _Rows) -> Targets:
+        return passage_targets(
+            self._quotes.bears[rows.quotes], self._shares[self._quotes.post_of[rows.quotes]]
+        )
 
 
-def fit_tag(views: Sequence[ViewRows], tag: int, posts: Bools, options: FitOptions) -> list[Fitted]:
-    """Fit one tag's views on the rows that come from ``posts`` (n_posts,)."""
-    with threadpool_limits(limits=1):
-        return [_fit(view, tag, posts[view.targets.post_of], options) for view in views]
+@dataclass(frozen=True, slots=True)
+class _Rows:
+    """The numbers of the posts, sentences and quotes to learn from."""
+
+    posts: Ints
+    sentences: Ints
+    quotes: Ints
 
 
-def score_tag(
-    views: Sequence[ViewRows], fitted: Sequence[Fitted], corpus: Corpus, options: FitOptions
-) -> Floats:
-    """Return the uncalibrated scores (n_posts,) of one tag: the mean of its views."""
-    total = np.zeros(len(corpus.texts))
-    for view, (weights, bias) in zip(views, fitted, strict=True):
-        scores = np.asarray(view.scored @ weights, dtype=np.float64)
-        if view.scope == "sentence":
-            scores = pool(scores[:, None], corpus, options.sharpness)[:, 0]
-        total += scores + bias
-    return total / len(views)
+def _stacked(counts: Sequence[Matrix]) -> Matrix:
+    return sparse.csr_array(sparse.vstack(counts, format="csr"))
 
 
-def _view(scope: Scope, scored: Matrix, quoted: Matrix, targets: Targets) -> ViewRows:
-    rows = sparse.csr_array(sparse.vstack([scored, quoted], format="csr"))
-    # scikit-learn's solvers insist on 32-bit indices.
-    rows.indices, rows.indptr = rows.indices.astype(np.int32), rows.indptr.astype(np.int32)
-    return ViewRows(scope, scope, rows, targets, scored)
+def _scaled(matrix: Matrix, mass: Floats32) -> Matrix:
+    """Divide every row by its scale."""
+    data = matrix.data / np.repeat(scales(matrix, mass), np.diff(matrix.indptr))
+    return sparse.csr_array((data, matrix.indices, matrix.indptr), shape=matrix.shape)
 
 
-def _fit(view: ViewRows, tag: int, usable: Bools, options: FitOptions) -> Fitted:
-    """Fit one logistic regression in which both classes weigh the same.
-
-    Soft labels enter as weights of both.
-    """
-    yes, no = view.targets.yes[:, tag] * usable, view.targets.no[:, tag] * usable
-    rows_yes, rows_no = np.flatnonzero(yes), np.flatnonzero(no)
-    if not len(rows_yes) or not len(rows_no):
-        return np.zeros(view.rows.shape[1], dtype=np.float32), np.float32(0)
-    total = yes.sum() + no.sum()
-    weight = np.concatenate([yes[rows_yes] * total / 2 / yes.sum(), no[rows_no] * total / 2 / no.sum()])
-    label = np.repeat([1, 0], [len(rows_yes), len(rows_no)])
-    # lbfgs draws no random numbers, and does not penalise the intercept.
-    estimator = LogisticRegression(C=options.inverse_penalty, solver="lbfgs", tol=1e-3, max_iter=1000)
-    estimator.fit(view.rows[np.concatenate([rows_yes, rows_no])], label, sample_weight=weight)
-    return estimator.coef_[0].astype(np.float32), np.float32(estimator.intercept_[0])
+def _design(rows: Matrix, words: Matrix) -> Design:
+    """Return rows of words times words of terms, without the words that stand in no row."""
+    used = np.unique(rows.indices)
+    return Design([rows[:, used], words[used]])

@@ -8,12 +8,11 @@ from typing import Annotated, Final, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, model_validator
 
-PROTOCOL: Final = 1
+PROTOCOL: Final = 2
 """The version of the bundle's format; raised by any change that an older reader would misread."""
 
-_Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]{0,40}$")]
+_Language = Annotated[str, Field(pattern=r"^[a-z]{2,3}$")]
 _Digest = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
-_Bounded = Annotated[float, Field(ge=-1e6, le=1e6)]
 
 
 class _Record(BaseModel):
@@ -21,38 +20,29 @@ class _Record(BaseModel):
 
 
 class BlockEntry(_Record):
-    """A block of features; its terms are in ``vocabulary.<name>.json``, its idf in ``weights.npz``."""
+    """A block of terms, which are in ``vocabulary.<kind>.json``; their idf is in ``weights.npz``."""
 
-    name: _Name
-    kind: Literal["words", "chars"]
-    n_min: Annotated[int, Field(ge=1, le=10)]
-    n_max: Annotated[int, Field(ge=1, le=10)]
+    kind: Literal["stems", "grams"]
     n_terms: Annotated[int, Field(ge=0, le=5_000_000)]
-
-    @model_validator(mode="after")
-    def _runnable(self) -> Self:
-        if self.n_min > self.n_max or (self.kind == "words" and self.n_max > 2):
-            raise ValueError(f"the scorer has no n-grams of {self.kind} from {self.n_min} to {self.n_max}")
-        return self
-
-
-class ViewEntry(_Record):
-    """A view; its weights and bias are in ``weights.npz``."""
-
-    name: _Name
-    scope: Literal["post", "sentence"]
 
 
 class ModelEntry(_Record):
     """The shape of the scoring function.
 
-    ``tags`` are the predicted ones, in the order of the weights' columns.
+    ``views`` are those in use, in order, with their weights in ``weights.npz``; ``tags`` are the predicted
+    ones, in the order of the weights' columns; ``languages`` those that words are stemmed by.
     """
 
-    blocks: Annotated[list[BlockEntry], Field(min_length=1, max_length=8)]
-    views: Annotated[list[ViewEntry], Field(min_length=1, max_length=8)]
+    blocks: Annotated[list[BlockEntry], Field(min_length=2, max_length=2)]
+    views: Annotated[list[Literal["documents", "sentences", "centroids"]], Field(min_length=1, max_length=3)]
     tags: Annotated[list[str], Field(min_length=1, max_length=2000)]
-    sharpness: Annotated[float, Field(ge=0, le=1000)]
+    languages: Annotated[list[_Language], Field(max_length=100)]
+
+    @model_validator(mode="after")
+    def _in_order(self) -> Self:
+        if [block.kind for block in self.blocks] != ["stems", "grams"]:
+            raise ValueError("the blocks are the stems and then the grams")
+        return self
 
 
 class FileEntry(_Record):
@@ -65,7 +55,7 @@ class FileEntry(_Record):
 class Manifest(_Record):
     """``manifest.json``: ``digest`` covers everything in it but ``created`` and itself."""
 
-    protocol: Literal[1]
+    protocol: Literal[2]
     created: str
     digest: _Digest
     versions: dict[str, str]
@@ -97,8 +87,6 @@ class RuleEntry(_Record):
     tag_id: str
     prevalence: Annotated[float, Field(ge=0, le=1)]
     support: Annotated[float, Field(ge=0)]
-    slope: Annotated[float, Field(gt=0, le=1e6)] | None
-    intercept: _Bounded | None
     threshold: Annotated[float, Field(gt=0, lt=1)] | None
     abstain_margin: Annotated[float, Field(ge=0, le=1)]
     reason: str

@@ -16,7 +16,7 @@ class Model:
     """What a bundle holds.
 
     ``rules`` has one entry an active tag of the codebook, in its order; ``linear.tag_ids`` are those
-    predicted. ``options`` are the training options, ``metrics`` the out-of-fold figures of the training
+    predicted.  ``options`` are the training options, ``metrics`` the out-of-fold figures of the training
     posts, ``training`` says how many posts there were; all three JSON-able.
     """
 

@@ -18,7 +18,9 @@ class Decision(StrEnum):
 class Evidence:
     """A passage that speaks for a tag: ``text[start:end]`` (code points of the text as it was given), and its weight.
 
-    ``weight`` is what the passage adds to the tag's uncalibrated score (log-odds).
+    ``weight`` is how strongly it speaks for the tag: the mean of the views' scores of the sentence by itself,
+    in standard deviations above the average training sentence.  It ranks passages; weights do not add up to
+    the score.
     """
 
     start: int
@@ -44,11 +46,12 @@ class TagPrediction:
 
 @dataclass(frozen=True, slots=True)
 class Prediction:
-    """A model's tags for one text, in the codebook's order."""
+    """A model's tags for one text, in the codebook's order; ``lang`` (ISO 639-1) is None where it cannot be told."""
 
     model_version: str
     codebook: str
     tags: tuple[TagPrediction, ...]
+    lang: str | None = None
 
     def decided(self, decision: Decision) -> tuple[TagPrediction, ...]:
         """Return the tags with this decision."""

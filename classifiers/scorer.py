@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from scipy.special import expit
 
 from annotations.codebook import Codebook
 from classifiers.bundle_reading import read_bundle
@@ -77,19 +78,20 @@ class Scorer:
             rows = [tuple(column[row] for column in columns) for row in range(len(scored.scores))]
             if explain:
                 rows = self._explained(scored, rows)
-            found += [Prediction(self.version, self.codebook.digest, row) for row in rows]
+            found += [
+                Prediction(self.version, self.codebook.digest, row, language)
+                for row, language in zip(rows, scored.identified, strict=True)
+            ]
         return found
 
     def probabilities(self, texts: Sequence[str]) -> Floats:
-        """Return the calibrated scores, shape (n_texts, n_tags) in the order of ``rules``.
+        """Return the probabilities, shape (n_texts, n_tags) in the order of ``rules``.
 
         NaN for refused tags.
         """
-        scores = self._model.linear.scores(texts)
+        scores = expit(self._model.linear.scores(texts))
         columns = [
-            rule.calibrated(scores[:, self._column[rule.tag_id]])
-            if rule.predicted
-            else np.full(len(texts), np.nan)
+            scores[:, self._column[rule.tag_id]] if rule.predicted else np.full(len(texts), np.nan)
             for rule in self.rules.values()
         ]
         return np.column_stack(columns) if columns else np.zeros((len(texts), 0))
@@ -103,7 +105,7 @@ class Scorer:
         if not known:
             return {}
         (scored,) = self._model.linear.scored([text])
-        found = passages(self._model.linear, scored, np.array([True]))
+        found = passages(self._model.linear, scored)
         return {tag: found.best(0, self._column[tag]) for tag in known}
 
     def _chosen(self, tags: Collection[str] | None) -> list[TagRule]:
@@ -118,15 +120,17 @@ class Scorer:
         if not rule.predicted:
             refused = TagPrediction(rule.tag_id, None, None, Decision.ABSTAIN, reason=rule.reason)
             return [refused] * len(scores)
-        calibrated = rule.calibrated(scores[:, self._column[rule.tag_id]]).tolist()
-        return [TagPrediction(rule.tag_id, score, rule.threshold, rule.decide(score)) for score in calibrated]
+        probabilities = expit(scores[:, self._column[rule.tag_id]]).tolist()
+        return [
+            TagPrediction(rule.tag_id, score, rule.threshold, rule.decide(score)) for score in probabilities
+        ]
 
     def _explained(
         self, scored: Scored, rows: Sequence[tuple[TagPrediction, ...]]
     ) -> list[tuple[TagPrediction, ...]]:
         """Add evidence to the predicted tags that are not decided ``no``."""
         wanted = [[tag.score is not None and tag.decision is not Decision.NO for tag in row] for row in rows]
-        found = passages(self._model.linear, scored, np.array([any(row) for row in wanted]))
+        found = passages(self._model.linear, scored)
         return [
             tuple(
                 replace(tag, evidence=found.best(number, self._column[tag.tag_id])) if asked else tag

@@ -8,11 +8,9 @@ from collections.abc import Sequence
 from annotations.codebook import Codebook, Family, Tag
 from annotations.records import Annotation, Span
 from classifiers.dataset import Dataset
-from classifiers.features import BlockSpec
 from classifiers.scorer import Scorer
 from classifiers.training import TrainingOptions, train
 
-SMALL_BLOCKS = (BlockSpec("words", "words", 1, 2), BlockSpec("chars", "chars", 3, 4))
 _CLAIMS = {
     "shared-water": (
         "the river belongs to every village",
@@ -78,8 +76,8 @@ def invented_annotations(
 
 
 def quick_options(**changes: object) -> TrainingOptions:
-    """Return options that train fast: short character grams, three folds."""
-    values: dict[str, object] = {"blocks": SMALL_BLOCKS, "n_folds": 3}
+    """Return options that train fast: three folds."""
+    values: dict[str, object] = {"n_folds": 3}
     return TrainingOptions(**(values | changes))  # type: ignore[arg-type]
 
 

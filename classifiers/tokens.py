@@ -1,9 +1,10 @@
 """The one tokeniser and the one sentence splitter, for training, scoring and evidence.
 
 Offsets are code points of the text as given.  A token is a word (letters, digits and their combining
-marks), a hashtag or mention, a web address, an emoji (a whole sequence, a flag), or a single character of a
-script that puts no spaces between words (Chinese, Japanese kana).  What a model sees of a token is its
-normal form.
+marks), a hashtag or mention, a web address, an emoji (a whole sequence, a flag), a punctuation mark, or a
+character of a script that puts no spaces between words (Chinese, Japanese kana).  What a model sees of a
+token is its normal form; that of a character of such a script is the pair that it makes with the next one.
+After a hashtag come the words that it is made of.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ _MAX_FORM = 64
 _REMEMBERED = 4 * _MAX_FORM
 _SINGLE = "\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003134f"
 _JOINERS = "\u00ad\u200c\u200d\u2060"
+_ARABIC_MARKS = "\u0640\u064b-\u0652\u0670"
 _APOSTROPHES = "'\u2019\u02bc\u02bb"
 _CYRILLIC = "\u0400-\u052f"
 _PICTOGRAPHS = (
@@ -109,13 +111,21 @@ _ABBREVIATIONS = frozenset(
         "mme",
         "mlle",
         "núm",
+        "art",
+        "cf",
+        "тис",
+        "рр",
+        "див",
+        "ін",
+        "вул",
+        "т.зв",
         "pág",
         "ee.uu",
     ]
 )
 # The look-behind and the possessive quantifiers keep a long run of marks from being tried from each of its places.
 _BOUNDARY = re.compile(
-    r"(?<![.!?…])[.!?…]++[\"'»”’)\]]*+(?=\s|$)|[。！？]+[」』”）]*|[\n\r\u2028\u2029\x0b\x0c\x85]+|(?=[•▪‣◦●■►])"
+    r"(?<![.!?…؟۔।])[.!?…؟۔।]++[\"'»”’)\]]*+(?=\s|$)|[。！？｡]+[」』”）]*|[\n\r\u2028\u2029\x0b\x0c\x85]+|(?=[•▪‣◦●■►])"
 )
 _LAST_WORD = re.compile(r"[^\s(«\"“]*$")
 
@@ -129,18 +139,35 @@ class Token(NamedTuple):
 
 
 def tokenise(text: str) -> list[Token]:
-    """Return the tokens of ``text``, in order and without overlap."""
-    return [
-        Token(match.start(), match.end(), _form(match.group()[:_REMEMBERED]))
-        for match in _pattern().finditer(text)
-    ]
+    """Return the tokens of ``text`` in the order of their starts.
+
+    They do not overlap, but for the words of a hashtag, which lie within it.
+    """
+    tokens: list[Token] = []
+    unspaced = False
+    for match in _pattern().finditer(text):
+        start, end = match.span()
+        form = _form(match.group()[:_REMEMBERED])
+        if unspaced and match.lastgroup == "single" and tokens[-1].end == start:
+            tokens[-1] = tokens[-1]._replace(form=tokens[-1].form + form)
+        unspaced = match.lastgroup == "single"
+        tokens.append(Token(start, end, form))
+        if match.lastgroup == "tag" and text[start] != "@":
+            tokens += _words_of_tag(text, start + 1, end)
+    return tokens
+
+
+def is_word(form: str) -> bool:
+    """Tell whether a token of this form is a word, a hashtag or a mention: no emoji, no punctuation."""
+    return form[0].isalnum() or form[0] in "#@"
 
 
 def sentences(text: str) -> list[Span]:
     """Return the sentences of ``text``: non-empty, in order, without the white space between them.
 
-    A sentence ends at ``. ! ? …`` before white space (not after an abbreviation or an initial, nor before a
-    small letter), at ``。！？``, at a line break, and before a bullet.
+    A sentence ends at ``. ! ? … ؟ ۔ ।`` before white space (a full stop not after an abbreviation or an
+    initial, nor before a small letter), at ``。！？``, at a line break, and before a bullet.  What holds no
+    letter and no digit belongs to the sentence before it.
     """
     spans: list[Span] = []
     start = 0
@@ -165,31 +192,61 @@ def _form(word: str) -> str:
     form = unicodedata.normalize("NFKC", word).casefold()
     for char in "\u2019\u02bc\u02bb":
         form = form.replace(char, "'")
-    return re.sub(f"[{_JOINERS}\ufe0e\ufe0f\\s]", "", form)[:_MAX_FORM] or word[:1]
+    return re.sub(f"[{_JOINERS}{_ARABIC_MARKS}\ufe0e\ufe0f\\s]", "", form)[:_MAX_FORM] or word[:1]
 
 
 @cache
 def _pattern() -> re.Pattern[str]:
-    """The token pattern; made at first use since the combining marks are looked up in the Unicode table."""
-    mark = f"[{_marks()}]"
+    """The token pattern; made at first use since marks and punctuation are looked up in the Unicode table."""
+    mark = f"[{_characters('M')}]"
     letter = f"(?:(?![{_SINGLE}])[^\\W_]{mark}*)"
     apostrophe = f"(?<=[{_CYRILLIC}])[{_APOSTROPHES}](?=[{_CYRILLIC}])"
-    word = f"{letter}(?:[{_JOINERS}]*{letter}|{apostrophe}{letter})*"
+    # "Russia's" and "so-called" are one word each, "l'eau" is two.
+    ending = f"[{_APOSTROPHES}](?=(?:s|t|re|ve|ll|d|m)(?![^\\W_]))"
+    word = f"{letter}(?:[{_JOINERS}]*{letter}|(?:{apostrophe}|(?i:{ending})|[-\u2010\u2011]){letter})*"
     tag = f"[#@\uff03](?:[\\w]{mark}*)+"
-    return re.compile(f"(?i:https?)://[!-~]+|{tag}|{_EMOJI}|{word}|[{_SINGLE}]{mark}*")
+    return re.compile(
+        f"(?i:https?)://[!-~]+|(?P<tag>{tag})|{_EMOJI}|{word}|(?P<single>[{_SINGLE}]{mark}*)"
+        f"|[!?]+|[{_characters('P', 'S')}]"
+    )
 
 
-def _marks() -> str:
-    """Write the combining marks as the inside of a character class."""
+def _characters(*categories: str) -> str:
+    """Write the characters of some Unicode categories as the inside of a character class."""
     parts: list[str] = []
     first = 0
-    for code in range(0x300, 0x20000):
-        if unicodedata.category(chr(code)).startswith("M"):
+    for code in range(0x21, 0x20000):
+        if unicodedata.category(chr(code))[0] in categories:
             first = first or code
         elif first:
-            parts.append(f"{chr(first)}-{chr(code - 1)}")
+            parts.append(f"{re.escape(chr(first))}-{re.escape(chr(code - 1))}")
             first = 0
     return "".join(parts)
+
+
+def _words_of_tag(text: str, start: int, end: int) -> list[Token]:
+    """Return the words of a hashtag's body: parted where small letters end, at ``_``, and about digits."""
+    words: list[Token] = []
+    first = start
+    for place in range(start + 1, end + 1):
+        if place == end or _parts(text, place, end):
+            words += [
+                Token(first + token.start, first + token.end, token.form)
+                for token in tokenise(text[first:place])
+                if is_word(token.form)
+            ]
+            first = place
+    return words
+
+
+def _parts(text: str, place: int, end: int) -> bool:
+    """Tell whether a hashtag's word ends before ``text[place]``."""
+    left, right = text[place - 1], text[place]
+    if "_" in (left, right) or left.isdigit() != right.isdigit():
+        return True
+    if left.isupper() and right.isupper():
+        return place + 1 < end and text[place + 1].islower()
+    return right.isupper()
 
 
 def _is_end(text: str, start: int, match: re.Match[str]) -> bool:
@@ -210,5 +267,9 @@ def _add(spans: list[Span], text: str, start: int, end: int) -> None:
     piece = text[start:end]
     left = start + len(piece) - len(piece.lstrip())
     right = start + len(piece.rstrip())
-    if left < right:
+    if left >= right:
+        return
+    if spans and not any(map(str.isalnum, piece)):
+        spans[-1] = Span(spans[-1].start, right)
+    else:
         spans.append(Span(left, right))

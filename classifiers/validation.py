@@ -37,8 +37,9 @@ class CrossValidation:
 
 
 def text_only(options: TrainingOptions) -> TrainingOptions:
-    """Return the options of the baseline: the same, without any evidence."""
-    return replace(options, evidence=False, sentence_view=False)
+    """Return the options of the baseline: texts and tags alone, without evidence, cues or other tags."""
+    fit = replace(options.fit, views=("documents",), evidence=False, cues=False)
+    return replace(options, fit=fit, coupling=False)
 
 
 def cross_validate(

@@ -78,7 +78,7 @@ def shaped(post_id: str | None, prediction: Prediction, codebook: Codebook) -> P
     """Return a prediction as the API answers it."""
     return PredictResponse(
         id=post_id,
-        lang=None,
+        lang=prediction.lang,
         model_version=prediction.model_version,
         codebook_version=codebook.version,
         tags=[_tag_out(tag, codebook) for tag in prediction.tags],

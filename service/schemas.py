@@ -95,7 +95,9 @@ class EvidenceOut(BaseModel):
     start: int = Field(ge=0)
     end: int = Field(ge=1)
     text: str
-    weight: float = Field(description="What it adds to the tag's score before calibration (log-odds).")
+    weight: float = Field(
+        description="How strongly it speaks for the tag: standard deviations above the average sentence."
+    )
 
 
 class TagOut(BaseModel):
@@ -119,7 +121,9 @@ class PredictResponse(BaseModel):
     """The tags of one post, in the codebook's order."""
 
     id: str | None
-    lang: str | None = Field(description="The language of the text; null: not determined.")
+    lang: str | None = Field(
+        description="The language of the text (ISO 639-1, or 639-3 where that has none); null: it cannot be told."
+    )
     model_version: str
     codebook_version: str
     tags: list[TagOut]

@@ -60,6 +60,7 @@ class FakeTagger:
                 self.version,
                 self.codebook.digest,
                 tuple(self._tag(tag_id, text, explain) for tag_id in wanted),
+                "en",
             )
             for text in texts
         ]

@@ -125,6 +125,14 @@ def test_the_same_annotator_twice_is_returned_twice(tmp_path: Path) -> None:
     ]
 
 
+def test_labels_that_contradict_each_other_are_refused_with_both_lines(tmp_path: Path) -> None:
+    """One annotator cannot have said two things of a text at the same time; saying one twice is harmless."""
+    path = written(tmp_path / "l.jsonl", LINE, LINE, changed(tags={}))
+    with pytest.raises(LabelsError, match=rf"{path}:3: tags: contradicts line 1, by the same annotator"):
+        read_labels(path)
+    assert len(read_labels(written(tmp_path / "l.jsonl", LINE, LINE))) == 2
+
+
 def test_unknown_keys_are_passed_over(tmp_path: Path) -> None:
     """Keys of later releases, in a line or a span, do not hinder reading."""
     line = changed(confidence=3, tags={"ceremonial": [{"start": 0, "end": 2, "weight": 1}]})
@@ -335,7 +343,11 @@ def annotations(draw: st.DrawFn) -> Annotation:
     )
 
 
-@given(found=st.lists(annotations(), max_size=4))
+@given(
+    found=st.lists(
+        annotations(), max_size=4, unique_by=lambda each: (each.post_id, each.annotator, each.text, each.date)
+    )
+)
 def test_round_trip_is_exact(tmp_path_factory: pytest.TempPathFactory, found: list[Annotation]) -> None:
     """What is written is read back equal, whatever the characters and offsets."""
     path = tmp_path_factory.mktemp("labels") / "l.jsonl"

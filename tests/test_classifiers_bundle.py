@@ -171,7 +171,7 @@ def _with_header(bundle: Path, header: bytes, version: bytes = b"\x01\x00") -> N
 
 
 def _zero_idf(arrays: dict[str, np.ndarray]) -> None:
-    arrays["idf.words"] = np.zeros_like(arrays["idf.words"])
+    arrays["idf.stems"] = np.zeros_like(arrays["idf.stems"])
 
 
 def _not_a_number(bundle: Path) -> None:
@@ -220,6 +220,13 @@ def _spoil_threshold(bundle: Path) -> None:
     path.write_text(json.dumps(content), encoding="utf-8")
 
 
+def _spoil_rule(bundle: Path) -> None:
+    path = bundle / "thresholds.json"
+    content = json.loads(path.read_text(encoding="utf-8"))
+    next(tag for tag in content["tags"] if tag["threshold"] is None)["reason"] = ""
+    path.write_text(json.dumps(content), encoding="utf-8")
+
+
 HOSTILE: dict[str, tuple[Callable[[Path], object], str]] = {
     "a flipped bit in the weights": (lambda b: _flip(b, "weights.npz"), "weights.npz"),
     "a flipped bit in the card": (lambda b: _flip(b, "card.md"), "card.md"),
@@ -255,9 +262,29 @@ HOSTILE: dict[str, tuple[Callable[[Path], object], str]] = {
     "a header of another version": (lambda b: _with_header(b, b"{}", version=b"\x02\x00"), "unknown format"),
     "a frequency of zero": (lambda b: _with_arrays(b, _zero_idf), "not positive"),
     "a number that JSON does not have": (_not_a_number, "not finite"),
-    "triples of words, which nobody counts": (
-        lambda b: _described(b, lambda c: c["model"]["blocks"][0].update(n_max=3)),
-        "n-grams",
+    "a view that nobody computes": (
+        lambda b: _described(b, lambda c: c["model"]["views"].append("oracle")),
+        "views",
+    ),
+    "a view twice": (
+        lambda b: _resealed(b, lambda c: c["model"].update(views=["documents", "documents"])),
+        "twice",
+    ),
+    "grams before stems": (
+        lambda b: _described(b, lambda c: c["model"]["blocks"].reverse()),
+        "stems and then",
+    ),
+    "a language that is a program": (
+        lambda b: _described(b, lambda c: c["model"].update(languages=["__import__('os')"])),
+        "languages",
+    ),
+    "a tag that is neither predicted nor refused": (
+        lambda b: (_spoil_rule(b), _resealed(b)),
+        "neither",
+    ),
+    "a mix of another shape": (
+        lambda b: _with_arrays(b, lambda a: a.update(mix=a["mix"][:, :-1])),
+        "mix",
     ),
     "a folder instead of a file": (
         lambda b: ((b / "card.md").unlink(), (b / "card.md").mkdir()),
@@ -275,8 +302,8 @@ HOSTILE: dict[str, tuple[Callable[[Path], object], str]] = {
         "weights.npz",
     ),
     "terms of another number": (
-        lambda b: ((b / "vocabulary.words.json").write_text('["one"]'), _resealed(b)),
-        "vocabulary.words.json",
+        lambda b: ((b / "vocabulary.stems.json").write_text('["one"]'), _resealed(b)),
+        "vocabulary.stems.json",
     ),
     "a codebook with aliases": (
         lambda b: ((b / "codebook.yaml").write_text("a: &x [1]\nb: *x\n"), _resealed(b)),
@@ -319,7 +346,7 @@ def test_a_folder_that_is_no_bundle_is_not_overwritten(trained: TrainedModel, tm
 def test_bytes_changed_anywhere_are_refused_or_harmless(bundle: Path, data: st.DataObject) -> None:
     """Whoever can seal a bundle anew still gets nothing but a bundle error out of it."""
     name = data.draw(
-        st.sampled_from(["weights.npz", "thresholds.json", "codebook.yaml", "vocabulary.words.json"])
+        st.sampled_from(["weights.npz", "thresholds.json", "codebook.yaml", "vocabulary.stems.json"])
     )
     manifest, sound = (bundle / "manifest.json").read_bytes(), (bundle / name).read_bytes()
     content = bytearray(sound)

@@ -26,8 +26,11 @@ def test_the_card_says_what_was_learnt_from(model: Model) -> None:
         model.dataset_digest,
         "60 posts",
         "120 annotations",
-        "post (scores a post), sentence (scores a sentence)",
-        f"words ({len(model.linear.blocks[0].terms):,})",
+        "Views: documents, sentences, centroids.",
+        f"stems ({len(model.linear.blocks[0].terms):,})",
+        "Languages: en.",
+        "the best F1 that can be expected",
+        "fewer than 5.0 positive posts",
     ):
         assert said in card
 

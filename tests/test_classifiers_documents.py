@@ -1,12 +1,23 @@
-"""What is learnt from: posts by their shares, quotes and sentences by what was highlighted."""
+"""What is learnt from: posts by their shares, quotes and sentences by what was highlighted, cues."""
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
+import pytest
 
 from annotations.records import Annotation, Span
 from classifiers.dataset import Dataset
-from classifiers.documents import passage_targets, post_targets, quotes, sentence_targets
+from classifiers.documents import (
+    UNMARKED,
+    cue_targets,
+    cues,
+    highlighted,
+    passage_targets,
+    post_targets,
+    quotes,
+)
 from classifiers.features import Corpus
 from classifiers.testing import invented_codebook
 
@@ -33,7 +44,7 @@ def column(tag: str) -> int:
 
 def test_a_post_that_half_of_its_annotators_ticked_counts_half_for_and_half_against() -> None:
     """Disagreement is kept, not voted away."""
-    targets = post_targets(dataset({"blame": (SHAME,)}, {}))
+    targets = post_targets(dataset({"blame": (SHAME,)}, {}).shares)
     assert (targets.yes[0, column("blame")], targets.no[0, column("blame")]) == (0.5, 0.5)
     assert (targets.yes[0, column("rare")], targets.no[0, column("rare")]) == (0, 1)
 
@@ -41,35 +52,50 @@ def test_a_post_that_half_of_its_annotators_ticked_counts_half_for_and_half_agai
 def test_every_different_quote_is_a_text_once() -> None:
     """Two annotators who highlight the same words, or one who does so for two tags, say it once."""
     data = dataset({"blame": (SHAME,), "old-glory": (SHAME,)}, {"blame": (SHAME,), "shared-water": (RIVER,)})
-    texts, spans, post_of = quotes(data)
-    assert texts == ["The river is ours.", "Shame on the coast."]
-    assert spans == [RIVER, SHAME]
-    assert post_of.tolist() == [0, 0]
+    found = quotes(data)
+    assert found.texts == ("Shame on the coast.", "The river is ours.")
+    assert found.post_of.tolist() == [0, 0]
+    assert np.flatnonzero(found.bears[0]).tolist() == sorted([column("blame"), column("old-glory")])
+    assert quotes(data, wanted=False).bears.shape == (0, len(CODEBOOK.tag_ids))
 
 
-def test_sentences_bear_what_is_highlighted_in_them_and_nothing_else_is_presumed() -> None:
-    """A sentence without a highlight is no counter-example in a post that bears the tag, and is one elsewhere."""
+def test_what_nobody_marked_in_a_post_that_bears_the_tag_hardly_counts_against_it() -> None:
+    """Annotators mark one place of several; a post without the tag is a counter-example in full."""
     data = dataset({"blame": (SHAME,)})
-    targets = sentence_targets(data, Corpus.of(data.texts))
+    bears = highlighted(data, Corpus.of(data.texts, ["en"]))
+    targets = passage_targets(bears, data.shares[[0, 0, 0]])
     blame, rare = column("blame"), column("rare")
     assert targets.yes[:, blame].tolist() == [0, 0, 1]
-    assert targets.no[:, blame].tolist() == [0, 0, 0]
+    assert targets.no[:, blame] == pytest.approx([UNMARKED, UNMARKED, 0])
     assert targets.no[:, rare].tolist() == [1, 1, 1]
 
 
-def test_a_passage_is_touched_by_evidence_that_covers_half_of_it_or_lies_half_in_it() -> None:
+@pytest.mark.parametrize(
+    ("span", "expected"),
+    [
+        (Span(0, 18), [1, 0, 0]),
+        (Span(5, 21), [1, 0, 0]),
+        (Span(10, 36), [1, 1, 0]),
+        (Span(0, 57), [1, 1, 1]),
+        (Span(40, 45), [0, 0, 1]),
+    ],
+)
+def test_a_sentence_bears_the_evidence_that_lies_in_it_or_covers_it(span: Span, expected: list[int]) -> None:
     """A few shared characters at the edge are not enough."""
-    data = dataset({"blame": (Span(10, 30),)})
-    passages = [Span(0, 20), Span(0, 12), Span(28, 40), Span(25, 200), Span(12, 14), Span(5, 20)]
-    rows = np.zeros(len(passages), dtype=np.int64)
-    found = passage_targets(data, passages, rows).yes[:, column("blame")]
-    assert found.tolist() == [1, 0, 0, 0, 1, 1]
+    data = dataset({"blame": (span,)})
+    bears = highlighted(data, Corpus.of(data.texts, ["en"]))
+    assert bears[:, column("blame")].tolist() == expected
 
 
-def test_joined_targets_are_one_after_the_other() -> None:
-    """Posts first, then quotes, each with its post."""
-    data = dataset({"blame": (SHAME,)})
-    _, spans, post_of = quotes(data)
-    joined = post_targets(data).joined(passage_targets(data, spans, post_of))
-    assert joined.yes[:, column("blame")].tolist() == [1, 1]
-    assert joined.post_of.tolist() == [0, 0]
+def test_a_cue_bears_its_tags_and_no_other() -> None:
+    """Wildcards go, and a cue of two tags is one text."""
+    tags = [
+        replace(tag, cues=("river*", " of  the  moon") if tag.id == "rare" else ()) for tag in CODEBOOK.tags
+    ]
+    tags[0] = replace(tags[0], cues=("river*",))
+    found = cues(replace(CODEBOOK, tags=tuple(tags)))
+    assert found.texts == ("river", "of the moon")
+    targets = cue_targets(found.bears)
+    assert np.flatnonzero(targets.yes[0]).tolist() == sorted([0, column("rare")])
+    assert (targets.yes + targets.no == 1).all()
+    assert cues(CODEBOOK).texts == ()

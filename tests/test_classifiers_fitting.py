@@ -1,127 +1,126 @@
-"""Fitting: scikit-learn's logistic regression on weighted rows, and what scores while it trains."""
+"""Fitting: views on some of the posts, and what scores while it trains."""
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
-from sklearn.linear_model import LogisticRegression
 
+from annotations.codebook import Codebook
+from classifiers.combining import evidence_scale
 from classifiers.dataset import Dataset
-from classifiers.features import Block, Corpus, Encoder, fit_blocks
-from classifiers.fitting import FitOptions, Material, fit_tag, score_tag
-from classifiers.linear import LinearModel, View
-from classifiers.testing import SMALL_BLOCKS, invented_annotations, invented_codebook
+from classifiers.fitting import FitOptions, Material
+from classifiers.linear import VIEWS, Combination, LinearModel, ViewName
+from classifiers.testing import invented_annotations, invented_codebook
 
-OPTIONS = FitOptions(inverse_penalty=10.0, sharpness=1.0, sentence_view=True)
 CODEBOOK = invented_codebook()
 DATA = Dataset.from_annotations(invented_annotations(50), CODEBOOK)
 BLAME = DATA.tag_ids.index("blame")
+TAGS = range(len(DATA.tag_ids))
 ALL = np.ones(len(DATA), dtype=bool)
+KEPT = np.arange(len(DATA)) % 3 > 0
+
+
+def with_cues(**cues: tuple[str, ...]) -> Codebook:
+    """Return the invented codebook with cues for some tags."""
+    tags = tuple(replace(tag, cues=cues.get(tag.id.replace("-", "_"), ())) for tag in CODEBOOK.tags)
+    return replace(CODEBOOK, tags=tags)
 
 
 @pytest.fixture(scope="module")
-def material() -> tuple[Material, Corpus, tuple[Block, ...]]:
+def material() -> Material:
     """Return the counts of the invented posts."""
-    corpus = Corpus.of(DATA.texts)
-    blocks = fit_blocks(corpus, SMALL_BLOCKS)
-    return Material(DATA, corpus, Encoder(blocks), evidence=True), corpus, blocks
+    return Material(DATA, CODEBOOK, TAGS, FitOptions())
 
 
-def test_a_fit_is_scikit_learns_with_classes_of_equal_weight(
-    material: tuple[Material, Corpus, object],
-) -> None:
-    """A soft label is the same row twice, weighted by its share."""
-    for view, (weights, bias) in zip(
-        views := material[0].views(None, OPTIONS), fit_tag(views, BLAME, ALL, OPTIONS), strict=True
-    ):
-        yes, no = view.targets.yes[:, BLAME], view.targets.no[:, BLAME]
-        rows = [*np.flatnonzero(yes), *np.flatnonzero(no)]
-        label = np.repeat([1, 0], [(yes > 0).sum(), (no > 0).sum()])
-        weight = (
-            np.concatenate([yes[yes > 0] / yes.sum(), no[no > 0] / no.sum()]) * (yes.sum() + no.sum()) / 2
-        )
-        alike, exact = (
-            LogisticRegression(C=10.0, tol=tol, max_iter=10_000).fit(view.rows[rows], label, weight)
-            for tol in (1e-3, 1e-8)
-        )
-        scores = view.scored @ weights + bias
-        assert scores == pytest.approx(alike.decision_function(view.scored), abs=1e-3)
-        assert np.corrcoef(scores, exact.decision_function(view.scored))[0, 1] > 0.999
-        assert weights.dtype == np.float32
-
-
-def test_posts_held_out_teach_nothing_not_even_by_their_quotes(
-    material: tuple[Material, Corpus, object],
-) -> None:
+def test_posts_held_out_teach_nothing_not_even_by_their_quotes(material: Material) -> None:
     """A fit without some posts is the same whatever those say."""
-    kept = np.arange(len(DATA)) % 3 > 0
-    views = material[0].views(material[0].known_terms(kept, np.int64(2)), OPTIONS)
-    before = fit_tag(views, BLAME, kept, OPTIONS)
-    for view in views:
-        held = ~kept[view.targets.post_of]
-        view.targets.yes[held], view.targets.no[held] = view.targets.no[held], view.targets.yes[held]
-    after = fit_tag(views, BLAME, kept, OPTIONS)
-    assert all(np.array_equal(a[0], b[0]) and a[1] == b[1] for a, b in zip(before, after, strict=True))
+    rows = dict(zip(DATA.post_ids, KEPT, strict=True))
+    changed = [
+        each if rows[each.post_id] else replace(each, text="Shame. " + each.text[::-1], tags={"rare": ()})
+        for each in invented_annotations(50)
+    ]
+    again = Material(Dataset.from_annotations(changed, CODEBOOK), CODEBOOK, TAGS, FitOptions())
+    before, after = material.fit(KEPT), again.fit(KEPT)
+    for block, same in zip(before.blocks, after.blocks, strict=True):
+        assert dict(zip(block.terms, block.idf, strict=True)) == dict(zip(same.terms, same.idf, strict=True))
+    for view, same_view in zip(before.views, after.views, strict=True):
+        assert view.bias == pytest.approx(same_view.bias, abs=1e-2)
 
 
-def test_terms_that_only_held_out_posts_bring_in_are_unknown(
-    material: tuple[Material, Corpus, object],
-) -> None:
-    """What is held out looks as a new post would."""
-    one = np.zeros(len(DATA), dtype=bool)
-    one[0] = True
-    known = material[0].known_terms(one, np.int64(1))
-    (posts, *_) = material[0].views(known, OPTIONS)
-    assert 0 < known.sum() < len(known)
-    assert set(posts.scored.indices) <= set(np.flatnonzero(known))
+def test_terms_that_only_held_out_posts_bring_in_are_unknown(material: Material) -> None:
+    """A term must occur in two of the posts that are learnt from."""
+    few, many = material.fit(np.arange(len(DATA)) < 10), material.fit(ALL)
+    for block, larger in zip(few.blocks, many.blocks, strict=True):
+        assert set(block.terms) < set(larger.terms)
 
 
-def test_the_scores_of_training_are_those_of_the_model(
-    material: tuple[Material, Corpus, tuple[Block, ...]],
-) -> None:
+@pytest.mark.parametrize("views", [VIEWS, ("documents",), ("sentences", "centroids")])
+def test_the_scores_of_training_are_those_of_the_model(views: tuple[ViewName, ...]) -> None:
     """One scoring function: thresholds chosen in training hold for what is served."""
-    counts, corpus, blocks = material
-    views = counts.views(None, OPTIONS)
-    fitted = fit_tag(views, BLAME, ALL, OPTIONS)
-    model = LinearModel(
-        blocks,
-        [View(v.name, v.scope, w[:, None], np.array([b])) for v, (w, b) in zip(views, fitted, strict=True)],
-        ["blame"],
-        OPTIONS.sharpness,
-    )
-    expected = score_tag(views, fitted, corpus, OPTIONS)
-    assert model.scores(DATA.texts)[:, 0] == pytest.approx(expected, abs=1e-4)
+    material = Material(DATA, with_cues(blame=("swindlers", "lies*")), TAGS, FitOptions(views=views))
+    fitted = material.fit(KEPT)
+    held_out = material.score(fitted, ~KEPT)
+    n_views, _, n_tags = held_out.posts.shape
+    scale, shift = evidence_scale(held_out.sentences, views)
+    texts = [text for text, kept in zip(DATA.texts, KEPT, strict=True) if not kept]
+    for number in range(n_views):
+        mix = np.zeros((n_views, n_tags, n_tags), dtype=np.float32)
+        mix[number] = np.eye(n_tags)
+        how = Combination(mix, np.zeros(n_tags, np.float32), scale, shift)
+        model = LinearModel(fitted.blocks, fitted.views, how, DATA.tag_ids, material.languages)
+        assert model.scores(texts) == pytest.approx(held_out.posts[number], abs=1e-4)
 
 
-def test_a_tag_without_a_row_on_one_side_gets_no_weights(material: tuple[Material, Corpus, object]) -> None:
-    """Nothing to tell apart is nothing learnt, and no error."""
-    views = material[0].views(None, OPTIONS)
-    for weights, bias in fit_tag(views, DATA.tag_ids.index("rare"), np.arange(len(DATA)) > 0, OPTIONS):
-        assert (weights.any(), float(bias)) == (False, 0.0)
-
-
-def test_without_evidence_there_is_one_view_of_posts_alone() -> None:
+def test_without_evidence_quotes_teach_nothing() -> None:
     """The baseline learns from texts and tags."""
-    corpus = Corpus.of(DATA.texts)
-    counts = Material(DATA, corpus, Encoder(fit_blocks(corpus, SMALL_BLOCKS)), evidence=False)
-    (view,) = counts.views(None, OPTIONS)
-    assert (view.scope, view.rows.shape[0]) == ("post", len(DATA))
+    options = FitOptions(views=("documents",), evidence=False, cues=False)
+    bare = [
+        replace(each, tags=dict.fromkeys(each.tags, ()), revision=each.revision)
+        for each in invented_annotations(50)
+    ]
+    marked = Material(DATA, CODEBOOK, TAGS, options).fit(ALL).views[0]
+    unmarked = Material(Dataset.from_annotations(bare, CODEBOOK), CODEBOOK, TAGS, options).fit(ALL).views[0]
+    assert np.array_equal(marked.weights, unmarked.weights)
 
 
-def test_texts_are_scored_in_batches_of_bounded_length() -> None:
-    """Long texts do not pile up in memory; the scores do not depend on the batches."""
-    corpus = Corpus.of(DATA.texts)
-    blocks = fit_blocks(corpus, SMALL_BLOCKS)
-    n_terms = sum(len(block.terms) for block in blocks)
-    weights = np.linspace(-1, 1, n_terms, dtype=np.float32)[:, None]
-    model = LinearModel(
-        blocks, [View("sentence", "sentence", weights, np.zeros(1, dtype=np.float32))], ["x"], 1.0
+def test_a_cue_teaches_words_that_no_post_is_tagged_for() -> None:
+    """Definitions in the codebook help where examples are few."""
+    untaught = Material(DATA, CODEBOOK, TAGS, FitOptions()).fit(ALL)
+    taught = Material(DATA, with_cues(blame=("transport",)), TAGS, FitOptions()).fit(ALL)
+    term = untaught.blocks[0].terms.index("transport")
+    for view, other in zip(taught.views, untaught.views, strict=True):
+        assert view.weights[term, BLAME] > other.weights[term, BLAME]
+
+
+def test_without_cues_and_quotes_a_tag_has_no_centroid() -> None:
+    """With one of both it has that one."""
+    rare = DATA.tag_ids.index("rare")
+    bare = Dataset.from_annotations(
+        [replace(each, tags=dict.fromkeys(each.tags, ())) for each in invented_annotations(50)], CODEBOOK
     )
+    codebook = with_cues(blame=("swindlers",))
+    *_, centroids = Material(bare, codebook, TAGS, FitOptions()).fit(ALL).views
+    assert not centroids.weights[:, rare].any()
+    assert centroids.weights[:, BLAME].any()
+    *_, quoted = Material(DATA, CODEBOOK, TAGS, FitOptions()).fit(ALL).views
+    assert quoted.weights[:, BLAME].any()
+
+
+def test_texts_are_scored_in_batches_of_bounded_length(material: Material) -> None:
+    """Long texts do not pile up in memory; the scores do not depend on the batches."""
+    fitted = material.fit(ALL)
+    n_tags = len(DATA.tag_ids)
+    mix = np.tile(np.eye(n_tags, dtype=np.float32), (3, 1, 1))
+    zeros = np.zeros(n_tags, np.float32)
+    how = Combination(mix, zeros, np.zeros((3, n_tags), np.float32), zeros)
+    model = LinearModel(fitted.blocks, fitted.views, how, DATA.tag_ids, ("en",))
     texts = [*DATA.texts, "The river. " * 20_000, "", "The river. " * 9_000, *DATA.texts * 6]
     batches = [part.corpus.texts for part in model.scored(texts)]
     assert [text for batch in batches for text in batch] == texts
     assert all(len(batch) <= 256 for batch in batches)
     assert all(sum(map(len, batch)) <= 200_000 or len(batch) == 1 for batch in batches)
     alone = np.concatenate([model.scores([text]) for text in texts[: len(DATA) + 3]])
-    assert model.scores(texts)[: len(DATA) + 3] == pytest.approx(alone, abs=1e-5)
-    assert model.scores([]).shape == (0, 1)
+    assert np.array_equal(model.scores(texts)[: len(DATA) + 3], alone)
+    assert model.scores([]).shape == (0, n_tags)

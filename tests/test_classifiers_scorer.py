@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from itertools import pairwise
-
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -11,11 +9,12 @@ from hypothesis import strategies as st
 
 from annotations.records import Span
 from classifiers.dataset import Dataset
-from classifiers.evidence import passages, sentence_parts, token_parts
+from classifiers.evidence import passages, token_parts
 from classifiers.predictions import Decision
 from classifiers.scorer import Scorer
 from classifiers.testing import invented_annotations, invented_codebook, invented_scorer, quick_options
 from classifiers.thresholds import ThresholdOptions
+from classifiers.tokens import tokenise
 from classifiers.training import train
 
 CODEBOOK = invented_codebook()
@@ -51,6 +50,13 @@ def test_evidence_is_the_passage_that_was_learnt_at_its_place(scorer: Scorer) ->
     assert all(not tag.evidence for tag in scorer.predict([TEXT])[0].tags)
 
 
+def test_the_language_of_a_text_is_said(scorer: Scorer) -> None:
+    """None where nothing tells it."""
+    assert [each.lang for each in scorer.predict([TEXT, "🕊", "Все реки принадлежат всем деревням."])] == [
+        *("en", None, "ru"),
+    ]
+
+
 def test_only_the_tags_asked_for_are_answered(scorer: Scorer) -> None:
     """The order stays that of the codebook; an unknown tag is an error."""
     (prediction,) = scorer.predict([TEXT], tags=["blame", "shared-water"])
@@ -59,54 +65,29 @@ def test_only_the_tags_asked_for_are_answered(scorer: Scorer) -> None:
         scorer.predict([TEXT], tags=["no-such-tag"])
 
 
-ADDED_UP = [
-    TEXT,
-    "the river belongs to every village",
-    "x",
-    " ".join(["the coast council lies again"] * 30),
-    "Heroes of the league. the coast council lies again!\n" + "word " * 60 + "fair rights to the river",
-]
-
-
-@pytest.mark.parametrize("text", ADDED_UP)
-def test_the_parts_of_sentences_and_tokens_add_up_to_the_score(scorer: Scorer, text: str) -> None:
-    """Evidence is exact: the tokens are the sentence, the sentences and the base are the whole."""
+@pytest.mark.parametrize(
+    "text",
+    [
+        TEXT,
+        "x",
+        " ".join(["the coast council lies again"] * 30),
+        "Heroes of the league. the coast council lies again!\n" + "word " * 60 + "fair rights to the river",
+    ],
+)
+def test_the_parts_of_tokens_add_up_to_the_strength_of_their_sentence(scorer: Scorer, text: str) -> None:
+    """The best 40 words of a long sentence are chosen by what they add to it."""
     linear = scorer._model.linear
     (scored,) = linear.scored(["Questions of transport.", text])
-    sentences = sentence_parts(linear, scored)
-    mine = np.flatnonzero(scored.corpus.text_of == 1)
-    assert sentences[mine].sum(axis=0) + linear.base == pytest.approx(linear.scores([text])[0], abs=1e-5)
-    tokens = token_parts(linear, scored, mine)
-    first = np.cumsum([0, *(len(scored.corpus.tokens[number]) for number in mine)])[:-1]
-    assert np.add.reduceat(tokens, first) == pytest.approx(sentences[mine], abs=1e-5)
-
-
-@settings(max_examples=60, deadline=None)
-@given(
-    st.lists(
-        st.text("the coast council lies again.! \n🕊é", max_size=150)
-        | st.lists(st.sampled_from(["the", "coast", "council", "lies", "river.", "word"]), max_size=120).map(
-            " ".join
-        ),
-        min_size=1,
-        max_size=3,
+    found = passages(linear, scored)
+    (empty,) = linear.scored(["Questions of transport."])
+    nothing = sum(
+        scale * view.bias for view, scale in zip(linear.views, linear.combination.evidence_scale, strict=True)
     )
-)
-def test_evidence_is_that_of_the_tokens_whatever_the_text(scorer: Scorer, texts: list[str]) -> None:
-    """A passage's weight is what its own tokens add; no run of 40 words in any sentence adds more."""
-    linear = scorer._model.linear
-    (scored,) = linear.scored(texts)
-    corpus, found = scored.corpus, passages(linear, scored, np.ones(len(texts), dtype=bool))
-    added = token_parts(linear, scored, np.arange(len(corpus.tokens)))
-    first = np.cumsum([0, *map(len, corpus.tokens)])
-    for row in range(len(texts)):
-        best = [
-            max(added[i : min(i + 40, last), 0].sum() for i in range(start, max(start + 1, last - 39)))
-            for number, (start, last) in enumerate(pairwise(first))
-            if corpus.text_of[number] == row
-        ]
-        expected = sorted((weight for weight in best if weight > 0), reverse=True)[:3]
-        assert [each.weight for each in found.best(row, 0)] == pytest.approx(expected, abs=1e-5)
+    for sentence in np.flatnonzero(scored.corpus.text_of == 1):
+        added = token_parts(linear, scored, int(sentence)).sum(axis=0)
+        expected = found.strengths[sentence] - linear.combination.evidence_offset - nothing
+        assert added == pytest.approx(expected, abs=1e-4)
+    assert len(empty.corpus.spans) == 1
 
 
 @settings(max_examples=60, deadline=None)
@@ -123,7 +104,7 @@ def test_any_text_is_tagged_with_exact_offsets(scorer: Scorer, texts: list[str])
             for each in tag.evidence:
                 assert 0 <= each.start < each.end <= len(text)
                 assert text[each.start : each.end] == each.text
-                assert len(each.text.split()) <= 41
+                assert sum(token.form[0].isalnum() for token in tokenise(each.text)) <= 40
     alone = [scorer.predict([text])[0] for text in texts]
     for one, many in zip(alone, scorer.predict(texts), strict=True):
         scores = [(tag.score or 0.0) for tag in one.tags]
@@ -166,7 +147,7 @@ def test_explaining_changes_nothing_but_the_evidence(scorer: Scorer) -> None:
 
 
 def test_at_most_three_passages_the_strongest_first(scorer: Scorer) -> None:
-    """Of equal passages the earlier comes first; none speaks against the tag."""
+    """Of equal passages the earlier comes first; beyond the first none is below average."""
     text = "\n".join(["The coast council lies again"] * 5)
     evidence = scorer.passages(text, ["blame"])["blame"]
     assert [each.start for each in evidence] == [0, 29, 58]

@@ -34,7 +34,7 @@ def test_the_whole_answer(client: InProcessClient) -> None:
     assert (answer.status_code, answer.headers["content-type"]) == (200, "application/json")
     assert answer.json() == {
         "id": "a/1",
-        "lang": None,
+        "lang": "en",
         "model_version": "fake-1",
         "codebook_version": "7",
         "tags": [

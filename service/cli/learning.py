@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from pathlib import Path
-from typing import Any
+from typing import Any, TypedDict, Unpack, get_args
 
 import click
 
@@ -18,6 +18,7 @@ from classifiers.bundle import write_bundle
 from classifiers.dataset import Dataset
 from classifiers.evaluation import evaluate
 from classifiers.registry import Registry
+from classifiers.thresholds import Policy, ThresholdOptions
 from classifiers.training import TrainingOptions, train
 from service.cli import console
 from service.cli.models import chosen_scorer, model_option
@@ -66,9 +67,19 @@ def fit(settings: Settings, annotations: list[Annotation], options: TrainingOpti
     codebook = console.codebook(settings)
     dataset = Dataset.from_annotations(annotations, codebook)
     console.say(f"Training on {len(dataset):,} posts, {len(dataset.tag_ids)} tags ...")
-    with console.progress("Fitting", "tags") as progress:
+    with console.progress("Fitting", "models") as progress:
         trained = train(dataset, codebook, options, progress)
     return write_bundle(trained, out)
+
+
+class _Thresholds(TypedDict):
+    """The options of the policy of decisions, see ThresholdOptions."""
+
+    policy: Policy
+    floor: float
+    false_yes_cost: float
+    abstain_margin: float
+    min_support: float
 
 
 @click.command("train")
@@ -78,11 +89,48 @@ def fit(settings: Settings, annotations: list[Annotation], options: TrainingOpti
 )
 @click.option("--seed", type=int, default=0, show_default=True)
 @click.option("--jobs", type=int, default=1, show_default=True, help="Processes; the result is the same.")
-def train_command(labels: Path | None, out: Path | None, seed: int, jobs: int) -> None:
+@click.option(
+    "--policy",
+    type=click.Choice(get_args(Policy)),
+    default="best-f1",
+    show_default=True,
+    help="How thresholds are chosen: best F1, a floor of precision or recall, or the cost of errors.",
+)
+@click.option(
+    "--floor",
+    type=click.FloatRange(0, 1, min_open=True),
+    default=0.8,
+    show_default=True,
+    help="The least precision or recall.",
+)
+@click.option(
+    "--false-yes-cost",
+    type=click.FloatRange(0, 1e6, min_open=True),
+    default=1.0,
+    show_default=True,
+    help="What a false yes costs beside a false no.",
+)
+@click.option(
+    "--abstain-margin",
+    type=click.FloatRange(0, 1),
+    default=0.0,
+    show_default=True,
+    help="Abstain where the score is nearer than this to the threshold.",
+)
+@click.option(
+    "--min-support",
+    type=click.FloatRange(1),
+    default=5.0,
+    show_default=True,
+    help="A tag with fewer positive posts is not predicted.",
+)
+def train_command(
+    labels: Path | None, out: Path | None, seed: int, jobs: int, **thresholds: Unpack[_Thresholds]
+) -> None:
     """Train a model on all labels; it becomes the active one, or is written to --out."""
     settings = console.settings()
     annotations = labels_in_use(settings, labels, console.codebook(settings))
-    options = TrainingOptions(seed=seed, n_jobs=jobs)
+    options = TrainingOptions(seed=seed, n_jobs=jobs, thresholds=ThresholdOptions(**thresholds))
     if out is not None:
         version = fit(settings, annotations, options, out)
         click.echo(f"Model {version} written to {out}")
