@@ -15,15 +15,14 @@ from sqlalchemy import insert, update
 
 from annotations.ledger.channels import remembered_channel
 from annotations.ledger.near_duplicates import find_near_duplicates, renew_signatures
+from annotations.ledger.preparing import PreparedPost, prepare
 from annotations.ledger.recording import (
     DUPLICATE,
     EDITED,
     ERASED,
     NEW,
     UNCHANGED,
-    PreparedPost,
     insert_once,
-    prepare,
     record_prepared,
 )
 from annotations.ledger.store import Ledger, now, open_ledger

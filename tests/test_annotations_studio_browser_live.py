@@ -82,7 +82,7 @@ _PLAN = {
     "B": {
         "1": Reading({"multipolarity": ("🇺🇳 stands for",)}),
         "2": Reading(skipped=True),
-        "3": Reading({"un-role": ("Cafe\u0301 talks & <b>tea</b>",)}, flags=("unclear",)),
+        "3": Reading({"un-role": ("Cafe\u0301 talks",)}, flags=("unclear",)),
         "4": Reading(keys="Shift+N"),
         "5": Reading(keys="Shift+N", flags=("not analysable",)),
     },
@@ -178,7 +178,6 @@ def _work(page: Page, desk: _Desk, name: str) -> None:
         last = page.locator(".tp .post").inner_text()
         number = _shown(page)
         assert number is not None, last
-        page.screenshot(path=f"/tmp/wk/imp2/shot-{name}-{number}.png")
         _read(page, desk, _PLAN[name][number])
     page.get_by_text("No more", exact=False).or_(page.get_by_text("all done", exact=False)).first.wait_for()
 

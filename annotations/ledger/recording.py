@@ -1,7 +1,6 @@
 """One batch of posts into the ledger, with a handful of statements: new, edited, unchanged, duplicate.
 
-A batch is prepared first (:func:`prepare`: digests, JSON, signatures), which needs no database and may happen
-in another process, and then recorded (:func:`record_prepared`).
+A batch is prepared first (``preparing.py``), which needs no database and may happen in another process.
 """
 
 from __future__ import annotations
@@ -9,17 +8,17 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import Any
 
 from sqlalchemy import Connection, Table, Text, bindparam, cast, func, select, text, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from annotations.cleaning import CLEANER_VERSION
 from annotations.ledger.near_duplicates import leave_clusters
-from annotations.ledger.store import among, json_text, now, timestamp
+from annotations.ledger.preparing import PreparedPost, prepare
+from annotations.ledger.store import among, now
 from annotations.ledger.tables import erasures, post_signatures, posts, revisions
 from annotations.records import Post
-from annotations.signatures import signatures
 
 NEW, EDITED, UNCHANGED, DUPLICATE = "new", "edited", "unchanged", "duplicate"
 ERASED = "erased"
@@ -32,56 +31,6 @@ _POSTS = ("post_id", "channel", "message_id", "revision", *_DETAILS, "duplicate_
 _REVISIONS = ("post_id", "revision", "text", "raw", "edited_at", "cleaner", "import_id", "seen_at")
 _SIGNATURES = ("post_id", "revision", "signature")
 _LOCK = 0x7461_6C6B
-
-
-class PreparedPost(NamedTuple):
-    """A post as the ledger's columns hold it: times and JSON as text.
-
-    ``details`` has the values of the columns of which another import of the same post may know more.
-    """
-
-    post_id: str
-    channel: str
-    message_id: str | None
-    revision: str
-    details: tuple[Any, ...]
-    text: str
-    raw: str | None
-    edited_at: str | None
-    signature: bytes
-
-
-def prepare(batch: Sequence[Post]) -> list[PreparedPost]:
-    """Bring posts into the form in which they are recorded."""
-    alike = signatures([post.text for post in batch])
-    return [_prepared(post, signature.tobytes()) for post, signature in zip(batch, alike, strict=True)]
-
-
-def _prepared(post: Post, signature: bytes) -> PreparedPost:
-    revision = post.revision
-    return PreparedPost(
-        post_id=f"{post.channel}/{post.message_id or revision}",
-        channel=post.channel,
-        message_id=post.message_id,
-        revision=revision,
-        details=(
-            None if post.date is None else timestamp(post.date),
-            post.lang,
-            post.forwarded_from,
-            post.reply_to,
-            json_text(post.hashtags) if post.hashtags else "[]",
-            json_text(post.links) if post.links else "[]",
-            json_text(post.media) if post.media else "[]",
-            json_text(post.reactions) if post.reactions else "{}",
-            post.views,
-            post.forwards,
-        ),
-        text=post.text,
-        # JSON keeps what UTF-8 cannot; where cleaning changed nothing, the text is enough.
-        raw=None if post.raw is None or post.raw == post.text else json_text(post.raw),
-        edited_at=None if post.edited_at is None else timestamp(post.edited_at),
-        signature=signature,
-    )
 
 
 @dataclass(slots=True)

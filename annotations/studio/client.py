@@ -91,8 +91,6 @@ class StudioClient(BackendCalls):
         except ValueError:
             return datetime.now(UTC)
 
-    # People
-
     def whoami(self) -> User:
         """Return the user whose token this is."""
         return user_of(self._get("api/current-user/whoami"), self.url)
