@@ -35,6 +35,13 @@ with open(sys.argv[1], encoding="utf-8") as source, open(sys.argv[2], "w", encod
     for line in source:
         target.write(json.dumps(json.loads(line), ensure_ascii=False) + "\\n")
 """
+# A child begins with the memory of its parent in its books, so the parent must be small.
+LAUNCHER = """
+import resource, subprocess, sys
+subprocess.run(sys.argv[1:], stdout=subprocess.DEVNULL, check=True)
+used = resource.getrusage(resource.RUSAGE_CHILDREN)
+print(used.ru_utime + used.ru_stime, used.ru_maxrss)
+"""
 
 
 def main(arguments: Sequence[str]) -> None:
@@ -74,12 +81,10 @@ def _run(home: Path, command: Sequence[str]) -> tuple[float, float]:
         "TALKINGPOINTS_HOME": str(home),
         "TALKINGPOINTS_CODEBOOK": str(EXAMPLES / "codebook.yaml"),
     }
-    with subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL) as process:
-        _, status, usage = os.wait4(process.pid, 0)
-        process.returncode = os.waitstatus_to_exitcode(status)
-    if process.returncode:
-        raise SystemExit(f"{command} ended with {process.returncode}")
-    return usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024
+    launched = [sys.executable, "-c", LAUNCHER, *command]
+    done = subprocess.run(launched, env=environment, check=True, capture_output=True, text=True)
+    seconds, kilobytes = map(float, done.stdout.split())
+    return seconds, kilobytes / 1024
 
 
 def _varied(n_posts: int) -> Iterator[Annotation]:
