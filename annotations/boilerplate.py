@@ -43,7 +43,7 @@ class Limits:
     max_part: float = 0.5
     n_opening: int = 2
     n_closing: int = 5
-    most_candidates: int = 100_000
+    most_candidates: int = 30_000
 
     def n_lines(self, edge: Edge) -> int:
         """Return how many lines an edge has."""
