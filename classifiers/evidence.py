@@ -1,5 +1,8 @@
 """Which passages of a text speak for a tag: sentences, or the best 40 words in a row of a longer one.
 
+The strongest takes in words of the sentences next to it, up to 40 in all, where these speak for the tag as well:
+annotators mark what belongs together, not sentences.
+
 A sentence is scored by every view as if it were the whole text; its strength is the weighted sum of those
 scores, in standard deviations above the average sentence of the training posts.  Strengths rank passages; they
 do not add up to the score of the text.
@@ -32,29 +35,59 @@ class Passages:
     strengths: Floats
 
     def best(self, row: int, column: int) -> tuple[Evidence, ...]:
-        """Return the strongest passage of a text for a tag, and up to two more that are above average.
+        """Return the strongest passage of a text for a tag, and up to two more sentences that are above average.
 
         The strongest comes first; a text without a token has none.
         """
-        corpus = self.scored.corpus
-        first, last = np.searchsorted(corpus.text_of, [row, row + 1]).tolist()
+        text_of = self.scored.corpus.text_of
+        first, last = np.searchsorted(text_of, [row, row + 1]).tolist()
         strengths = self.strengths[first:last, column]
         order = np.argsort(-strengths, kind="stable")[:MAX_PASSAGES].tolist()
-        chosen = [i for rank, i in enumerate(order) if rank == 0 or strengths[i] > 0]
-        return tuple(self._passage(row, first + i, column) for i in chosen)
+        found: list[Evidence] = []
+        for sentence in order:
+            if found and strengths[sentence] <= 0:
+                break
+            start, end = self._core(first + sentence, column)
+            if not found:
+                start, end = self._widened(first, sentence, strengths, (start, end))
+            elif start < found[0].end and found[0].start < end:
+                continue
+            text = self.scored.corpus.texts[row][start:end]
+            found.append(Evidence(start, end, text, float(strengths[sentence])))
+        return tuple(found)
 
-    def _passage(self, row: int, sentence: int, column: int) -> Evidence:
-        corpus = self.scored.corpus
-        tokens = corpus.tokens[sentence]
+    def _core(self, sentence: int, column: int) -> tuple[int, int]:
+        """Return where a sentence lies, or the best 40 words of it."""
+        tokens = self.scored.corpus.tokens[sentence]
         words = [number for number, token in enumerate(tokens) if is_word(token.form)]
         first, last = 0, len(tokens)
         if len(words) > MAX_WORDS:
             window = self._best_window(sentence, column, words)
             first = words[window]
             last = words[window + MAX_WORDS] if window + MAX_WORDS < len(words) else len(tokens)
-        start, end = tokens[first].start, max(token.end for token in tokens[first:last])
-        text = corpus.texts[row][start:end]
-        return Evidence(start, end, text, float(self.strengths[sentence, column]))
+        return tokens[first].start, max(token.end for token in tokens[first:last])
+
+    def _widened(
+        self, first: int, sentence: int, strengths: Floats, place: tuple[int, int]
+    ) -> tuple[int, int]:
+        """Return a place with words of the sentences next to it, while they are above average and fit into 40 words.
+
+        The stronger neighbour comes first.
+        """
+        tokens = self.scored.corpus.tokens
+        room = MAX_WORDS - sum(is_word(token.form) for token in tokens[first + sentence])
+        start, end = place
+        beside = [n for n in (sentence - 1, sentence + 1) if 0 <= n < len(strengths) and strengths[n] > 0]
+        for neighbour in sorted(beside, key=lambda n: -strengths[n]):
+            words = [token for token in tokens[first + neighbour] if is_word(token.form)]
+            if room <= 0 or not words:
+                continue
+            if neighbour < sentence:
+                start = words[-room:][0].start
+            else:
+                end = max(token.end for token in words[:room])
+            room -= len(words)
+        return start, end
 
     def _best_window(self, sentence: int, column: int, words: list[int]) -> int:
         """Return at which of a sentence's words the strongest run of 40 begins."""

@@ -14,7 +14,7 @@ from classifiers.predictions import Decision
 from classifiers.scorer import Scorer
 from classifiers.testing import invented_annotations, invented_codebook, invented_scorer, quick_options
 from classifiers.thresholds import ThresholdOptions
-from classifiers.tokens import tokenise
+from classifiers.tokens import is_word, tokenise
 from classifiers.training import train
 
 CODEBOOK = invented_codebook()
@@ -150,8 +150,20 @@ def test_at_most_three_passages_the_strongest_first(scorer: Scorer) -> None:
     """Of equal passages the earlier comes first; beyond the first none is below average."""
     text = "\n".join(["The coast council lies again"] * 5)
     evidence = scorer.passages(text, ["blame"])["blame"]
-    assert [each.start for each in evidence] == [0, 29, 58]
+    assert [each.start for each in evidence] == [0, 58]
+    assert evidence[0].text == text[:57]
     assert all(each.weight > 0 for each in evidence)
+
+
+def test_the_strongest_passage_takes_in_what_stands_beside_it_and_speaks_for_the_tag(scorer: Scorer) -> None:
+    """Up to 40 words in all, whole words only; what speaks against it stays out."""
+    swindlers = "Those swindlers of the coast"
+    (apart,) = scorer.passages(f"Read the full text.\n{swindlers}", ["blame"])["blame"]
+    assert apart.text == swindlers
+    text = f"The coast council lies again and {'again ' * 33}!\n{swindlers}"
+    first, *_ = scorer.passages(text, ["blame"])["blame"]
+    assert sum(is_word(token.form) for token in tokenise(first.text)) == 40
+    assert swindlers.split(maxsplit=1)[0] in first.text
 
 
 def test_probabilities_are_the_scores_with_nan_for_refused_tags(scorer: Scorer) -> None:
