@@ -81,7 +81,7 @@ status: $(VENV)/.base ## What is where: posts, tasks, annotations, model, last s
 bench: $(VENV)/.dev $(STUDIO_VENV)/.ready ## The measured claims of the README, each printed by its command
 	@$(VENV)/bin/python -m benchmarks
 
-soak: $(VENV)/.soak $(STUDIO_VENV)/.ready ## An hour of kills, fuzzing and many examples; a table at the end [ARGS="--only import"]
+soak: $(VENV)/.soak $(STUDIO_VENV)/.ready ## Two hours of kills, fuzzing and many examples; a table at the end [ARGS="--only import push"]
 	@$(VENV)/bin/python -m soak $(ARGS)
 
 check: $(VENV)/.dev ## Lint, types and the direction of imports

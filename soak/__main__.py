@@ -12,12 +12,15 @@ from pathlib import Path
 from annotations.errors import TalkingPointsError
 from annotations.testing import NoServerError, postgresql_server
 from benchmarks.local_studio import temporary_studio
+from soak.examples import many_examples
+from soak.fuzzing import NAMES, fuzz, missing
 from soak.import_kills import kill_imports
+from soak.large_file import read_large
 from soak.outcome import Outcome, measured, print_table
 from soak.studio_kills import desk, kill_pulls, kill_pushes
 from soak.train_kills import kill_trainings
 
-PARTS = ("import", "push", "pull", "train")
+PARTS = ("import", "push", "pull", "train", "fuzz", "examples", "large")
 
 
 def main(arguments: list[str]) -> int:
@@ -28,6 +31,9 @@ def main(arguments: list[str]) -> int:
         "import": _imports,
         "push": _studio,
         "train": _trainings,
+        "fuzz": _fuzzing,
+        "examples": _examples,
+        "large": _large,
     }
     with tempfile.TemporaryDirectory(dir=options.scratch, ignore_cleanup_errors=True) as scratch:
         for name, part in parts.items():
@@ -41,11 +47,16 @@ def main(arguments: list[str]) -> int:
 
 def _options(arguments: list[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m soak", description=__doc__)
-    parser.add_argument("--only", type=lambda text: text.split(","), default=PARTS, help=", ".join(PARTS))
+    parser.add_argument(
+        "--only", nargs="+", choices=PARTS, default=PARTS, metavar="PART", help=", ".join(PARTS)
+    )
     parser.add_argument("--kills", type=int, default=20, help="kills of each command")
     parser.add_argument(
         "--messages", type=int, default=60_000, help="messages of the file whose import is killed"
     )
+    parser.add_argument("--fuzz-seconds", type=int, default=120, help="of each format")
+    parser.add_argument("--examples", type=int, default=3_000, help="of each property")
+    parser.add_argument("--large-mb", type=int, default=2_048, help="size of the very large file")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--scratch", type=Path, help="where temporary files go (several GB)")
     return parser.parse_args(arguments)
@@ -86,6 +97,27 @@ def _studio(options: argparse.Namespace, scratch: Path) -> Iterator[Outcome]:
 def _trainings(options: argparse.Namespace, scratch: Path) -> Iterator[Outcome]:
     with measured(Outcome("kills of train")) as outcome:
         kill_trainings(outcome, scratch / "train", options.kills, options.seed)
+    yield outcome
+
+
+def _fuzzing(options: argparse.Namespace, scratch: Path) -> Iterator[Outcome]:
+    reason = missing()
+    for name in NAMES:
+        with measured(Outcome(f"fuzzing {name}", skipped=reason)) as outcome:
+            if not reason:
+                fuzz(outcome, name, scratch / "fuzz" / name, options.fuzz_seconds, options.seed)
+        yield outcome
+
+
+def _examples(options: argparse.Namespace, _scratch: Path) -> Iterator[Outcome]:
+    with measured(Outcome("readers by Hypothesis")) as outcome:
+        many_examples(outcome, options.examples, options.seed)
+    yield outcome
+
+
+def _large(options: argparse.Namespace, scratch: Path) -> Iterator[Outcome]:
+    with measured(Outcome("a very large result.json")) as outcome:
+        read_large(outcome, scratch / "large", options.large_mb * 1_000_000)
     yield outcome
 
 

@@ -24,6 +24,7 @@ from annotations.testing import NoServerError, Server, postgresql_server
 
 # A change is judged by the same examples each time; new ones are tried wherever CI is not set.
 settings.register_profile("ci", derandomize=True)
+settings.register_profile("soak", max_examples=int(os.environ.get("SOAK_EXAMPLES", "5000")), deadline=None)
 if os.environ.get("CI"):
     settings.load_profile("ci")
 

@@ -23,7 +23,7 @@ from annotations.readers.base import (
     plain_channel,
 )
 from annotations.readers.columns import parse_column_map
-from annotations.readers.detect import guessed_encoding, sample
+from annotations.readers.detect import guessed_encoding, known_encoding, sample
 from annotations.readers.dump import DUMP
 from annotations.readers.table import CSV, JSONL, PARQUET
 from annotations.readers.telegram_api import TELEGRAM_LINES, TELEGRAM_LIST
@@ -43,6 +43,7 @@ __all__ = [
     "RefusedItem",
     "ServiceItem",
     "channel_slug",
+    "known_encoding",
     "parse_column_map",
     "plain_channel",
     "read_posts",
@@ -71,10 +72,10 @@ def read_posts(path: Path, options: ReadOptions | None = None) -> Reading:
         The file is missing, empty, of no known format, or lacks what its format must have.
     """
     options = options or ReadOptions()
-    found = sample(path)
+    found = sample(path, options.encoding)
     for kind in FORMATS:
         if kind.recognise(found, options):
-            guess = guessed_encoding(found)
+            guess = None if options.encoding else guessed_encoding(found)
             notes = (f"read as {guess.replace('_', '-')}, an encoding that was guessed",) if guess else ()
             return Reading(kind.name, kind.read(found, options), notes, found.meter)
     understood = "".join(f"\n    - {kind.description}" for kind in FORMATS)

@@ -83,13 +83,15 @@ class ReadOptions:
     """How to read a file.
 
     ``channel`` wins over the names in the file.  ``column_map`` maps our column name to theirs
-    (``{"text": "body"}``).  ``timezone`` is the zone of local times that come without one.
+    (``{"text": "body"}``).  ``timezone`` is the zone of local times that come without one, ``encoding`` that of
+    the file's text, found out where it is None.
     ``name_channel`` decides the channel, once for each that a file names.
     """
 
     channel: str | None = None
     column_map: Mapping[str, str] = field(default_factory=dict)
     timezone: tzinfo | None = None
+    encoding: str | None = None
     name_channel: Callable[[ChannelNames, str | None], str] = plain_channel
 
     def channel_of(self, names: ChannelNames) -> str:

@@ -38,13 +38,14 @@ _BYTE_ORDER_MARKS = (
 )
 
 
-def sample(path: Path) -> Sample:
-    """Return the beginning of a file.
+def sample(path: Path, named: str | None = None) -> Sample:
+    """Return the beginning of a file, in the encoding that was named, or else in the one it seems to have.
 
     Raises
     ------
     FileError
-        The file is missing, a folder, unreadable, empty, or text in an encoding that cannot be told.
+        The file is missing, a folder, unreadable, empty, text in an encoding that cannot be told, or not in
+        the encoding that was named.
     """
     if path.is_dir():
         raise FileError(
@@ -56,11 +57,30 @@ def sample(path: Path) -> Sample:
             size = stream.seek(0, io.SEEK_END)
     except OSError as error:
         raise FileError(f"cannot be read: {error.strerror or error}", where=str(path)) from error
-    encoding = _encoding(head, path)
+    encoding = _encoding(head, path) if named is None else _checked(head, known_encoding(named), path)
     text = head.decode(encoding, _errors(encoding)) if encoding else ""
     if not head or (encoding and not text.strip()):
         raise FileError("is empty", where=str(path), hint="Export it again, or name another file.")
     return Sample(path, head, encoding, text, Meter(size))
+
+
+def known_encoding(name: str) -> str:
+    """Return an encoding's name as Python writes it.
+
+    Raises
+    ------
+    FileError
+        There is no such encoding of text.
+    """
+    try:
+        "".encode(name)  # a codec that is not of text is a LookupError as well
+        return codecs.lookup(name).name
+    except (LookupError, UnicodeError, ValueError):
+        raise FileError(
+            f"'{name}' is no encoding",
+            where="--encoding",
+            hint="Write, for example, utf-8, cp1251 or koi8-r.",
+        ) from None
 
 
 def guessed_encoding(source: Sample) -> str | None:
@@ -99,7 +119,26 @@ def open_bytes(source: Sample) -> IO[bytes]:
 
 def _errors(encoding: str | None) -> str:
     # In UTF-16 a byte that does not fit cannot come as a lone surrogate.
-    return "replace" if encoding == "utf-16" else "surrogateescape"
+    return "replace" if encoding and encoding.startswith(("utf-16", "utf-32")) else "surrogateescape"
+
+
+def _checked(head: bytes, encoding: str, path: Path) -> str | None:
+    """Return the encoding that was named, if the bytes can be in it; None for a Parquet file, which has none."""
+    if head.startswith(b"PAR1"):
+        return None
+    try:
+        codecs.getincrementaldecoder(encoding)().decode(head, len(head) < HEAD_BYTES)
+    except UnicodeError as error:
+        place = f": byte {error.start + 1:,} does not fit" if isinstance(error, UnicodeDecodeError) else ""
+        raise FileError(
+            f"is not in the encoding {encoding}{place}",
+            where=str(path),
+            hint="Name another with --encoding, or leave it out to have it found.",
+        ) from None
+    if head.startswith(codecs.BOM_UTF8) and encoding == "utf-8":
+        return "utf-8-sig"
+    is_marked = head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
+    return "utf-16" if is_marked and encoding in ("utf-16-le", "utf-16-be") else encoding
 
 
 def _encoding(head: bytes, path: Path) -> str | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import io
 import re
 from collections.abc import Iterator, Sequence
@@ -33,11 +34,12 @@ def elements(sample: Sample, wanted: Sequence[str]) -> Iterator[Element]:
     """
     names = frozenset(wanted)
     open_wanted: list[Element] = []
-    with open_bytes(sample) as stream:
-        # libxml2 writes names of encodings with hyphens, and knows no signature.
-        encoding = (sample.encoding or "utf-8").removesuffix("-sig").replace("_", "-")
+    with open_bytes(sample) as opened:
+        stream: Any = opened
+        if sample.encoding not in ("utf-8", "utf-8-sig"):  # libxml2 knows fewer encodings, by other names
+            stream = codecs.EncodedFile(opened, "utf-8", sample.encoding, "replace")
         events = etree.iterparse(
-            stream, events=("start", "end"), html=True, tag="div", encoding=encoding, huge_tree=True
+            stream, events=("start", "end"), html=True, tag="div", encoding="utf-8", huge_tree=True
         )
         for event, element in events:
             if event == "start":

@@ -13,7 +13,7 @@ from annotations.errors import CodebookError, TalkingPointsError
 from annotations.importing import OUTCOMES, import_file
 from annotations.ledger.posts import current_posts
 from annotations.posts_table import table_format, write_posts
-from annotations.readers import ReadOptions, parse_column_map
+from annotations.readers import ReadOptions, known_encoding, parse_column_map
 from service.cli import boilerplate, console
 
 existing_file = click.Path(path_type=Path)
@@ -45,6 +45,19 @@ def zone(_context: click.Context, _parameter: click.Parameter, value: str | None
 timezone_option = click.option(
     "--timezone", callback=zone, help="The zone of dates that come without one, such as Europe/Madrid."
 )
+
+
+def encoding(_context: click.Context, _parameter: click.Parameter, value: str | None) -> str | None:
+    """Check the name of an encoding."""
+    try:
+        return None if value is None else known_encoding(value)
+    except TalkingPointsError as error:
+        raise click.BadParameter(f"{error.problem}\n{error.hint}") from error
+
+
+encoding_option = click.option(
+    "--encoding", callback=encoding, help="The encoding of the files, such as cp1251; found out without it."
+)
 map_option = click.option(
     "--map",
     "columns",
@@ -60,12 +73,14 @@ map_option = click.option(
 @channel_option
 @map_option
 @timezone_option
+@encoding_option
 @console.json_option
 def import_posts(
     files: tuple[Path, ...],
     channel: str | None,
     columns: dict[str, str],
     timezone: ZoneInfo | None,
+    encoding: str | None,
     as_json: bool,
 ) -> None:
     """Import posts from FILES of any supported format, found out by content.
@@ -79,7 +94,7 @@ def import_posts(
         for file in files:
             try:
                 with console.progress(file.name, "B") as progress:
-                    options = ReadOptions(channel=channel, column_map=columns, timezone=timezone)
+                    options = ReadOptions(channel, columns, timezone, encoding)
                     reports.append(import_file(ledger, file, options, progress))
             except TalkingPointsError as error:
                 failures.append(error)

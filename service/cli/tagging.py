@@ -9,7 +9,7 @@ import click
 from annotations.readers import ReadOptions
 from classifiers.tagging import tag_file
 from service.cli import console
-from service.cli.data import channel_option, map_option
+from service.cli.data import channel_option, encoding_option, map_option
 from service.cli.models import chosen_scorer, model_option
 
 
@@ -19,13 +19,19 @@ from service.cli.models import chosen_scorer, model_option
 @model_option
 @channel_option
 @map_option
+@encoding_option
 def tag_command(
-    source: Path, target: Path, model: Path | None, channel: str | None, columns: dict[str, str]
+    source: Path,
+    target: Path,
+    model: Path | None,
+    channel: str | None,
+    columns: dict[str, str],
+    encoding: str | None,
 ) -> None:
     """Tag the posts of IN (any supported format) and write OUT (.parquet, .csv or .jsonl)."""
     scorer = chosen_scorer(console.settings(), model)
     with console.progress("Tagging") as progress:
-        report = tag_file(scorer, source, target, progress, ReadOptions(channel=channel, column_map=columns))
+        report = tag_file(scorer, source, target, progress, ReadOptions(channel, columns, encoding=encoding))
     for position, reason in report.refusals:
         console.say(f"refused: {source}, {position}: {reason}")
     click.echo(
