@@ -11,6 +11,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
+from typing import IO
 
 import pytest
 
@@ -33,10 +34,10 @@ class Workspace:
         assert done.returncode == 0, done.stderr
         return done.stdout
 
-    def refused(self, *arguments: object) -> str:
+    def refused(self, *arguments: object, stdout: IO[str] | int = subprocess.PIPE) -> str:
         """Run a command that must fail, with one message and without a traceback; return the message."""
-        done = self._done(*arguments)
-        assert done.returncode == 1, done.stdout + done.stderr
+        done = self._done(*arguments, stdout=stdout)
+        assert done.returncode == 1, done.stderr
         assert "Traceback" not in done.stderr
         assert done.stderr.count("Error:") == 1
         return done.stderr[done.stderr.index("Error:") :]
@@ -45,10 +46,18 @@ class Workspace:
         """Return the ids of the posts in the ledger."""
         return sorted(json.loads(line)["post_id"] for line in self.run("posts").splitlines())
 
-    def _done(self, *arguments: object) -> subprocess.CompletedProcess[str]:
-        command = [sys.executable, "-m", "service.cli", *map(str, arguments)]
+    def _done(
+        self, *arguments: object, stdout: IO[str] | int = subprocess.PIPE
+    ) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
-            command, env=self.environment, cwd=ROOT, capture_output=True, text=True, timeout=300, check=False
+            [sys.executable, "-m", "service.cli", *map(str, arguments)],
+            env=self.environment,
+            cwd=ROOT,
+            stdout=stdout,
+            stderr=subprocess.PIPE,
+            text=True,
+            timeout=300,
+            check=False,
         )
 
 
@@ -162,6 +171,15 @@ def test_a_training_onto_a_full_disk_leaves_the_active_model(disk: Disk, trained
     disk.empty()
     workspace.run(*train)
     assert (workspace.home / "models" / "active").read_text() != active
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
+def test_results_onto_a_full_disk_are_a_failure(trained: Workspace) -> None:
+    """Standard output that goes to a full disk: a message instead of half a result and exit code 0."""
+    for command in ("posts", "status"):
+        with Path("/dev/full").open("w", encoding="utf-8") as full:
+            message = trained.refused(command, stdout=full)
+        assert "standard output: cannot be written" in message
 
 
 # ------------------------------------------------------------------------------------ the ledger
