@@ -12,7 +12,8 @@ from typing import IO, Any
 
 from annotations.errors import FileError
 
-_MEDIUM_ERRORS = {errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EROFS, errno.EFBIG}
+MEDIUM_ERRORS = {errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EROFS, errno.EFBIG}
+"""What the operating system says where a disk is full, failing or read-only."""
 
 
 @contextmanager
@@ -43,7 +44,7 @@ def atomic_path(path: Path, *, mode: int | None = None) -> Iterator[Path]:
         temporary.chmod(0o666 & ~_umask() if mode is None else mode)
         temporary.replace(path)
     except OSError as error:
-        if error.errno not in _MEDIUM_ERRORS and error.filename not in (name, path, str(path)):
+        if error.errno not in MEDIUM_ERRORS and error.filename not in (name, path, str(path)):
             raise
         raise FileError(
             f"cannot be written: {error.strerror or error}",

@@ -18,7 +18,7 @@ from sqlalchemy.exc import ArgumentError, NoSuchModuleError, SQLAlchemyError
 from annotations.errors import LedgerError
 from annotations.ledger.schema import ensure_schema
 
-_BUSY_SECONDS = 30
+_BUSY_SECONDS = 30  # how long to wait for another command that is writing
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,9 +93,17 @@ def connect_ledger(url: str) -> Ledger:
     try:
         if is_sqlite and parsed.database and parsed.database != ":memory:":
             Path(parsed.database).parent.mkdir(parents=True, exist_ok=True)
-        engine = create_engine(parsed, json_serializer=json_text)
-    except (OSError, NoSuchModuleError, ModuleNotFoundError) as error:
+        # "?timeout=SECONDS" in the URL says another time.
+        patience = {"timeout": _BUSY_SECONDS} if is_sqlite and "timeout" not in parsed.query else {}
+        engine = create_engine(parsed, json_serializer=json_text, connect_args=patience)
+    except (NoSuchModuleError, ModuleNotFoundError) as error:
         raise LedgerError(f"cannot be opened: {error}", where=where) from error
+    except OSError as error:
+        raise LedgerError(
+            f"cannot be opened: {error.strerror or error}",
+            where=where,
+            hint="Choose a folder you can write to (TALKINGPOINTS_HOME).",
+        ) from error
     if is_sqlite:
         event.listen(engine, "connect", _prepare_sqlite)
         event.listen(engine, "begin", _begin_immediately)
@@ -132,12 +140,7 @@ def _prepare_sqlite(connection: Any, _record: Any) -> None:
     # Transactions are begun by us (see _begin_immediately), not by the driver.
     connection.isolation_level = None
     cursor = connection.cursor()
-    for pragma in (
-        "journal_mode=WAL",
-        "synchronous=NORMAL",
-        "foreign_keys=ON",
-        f"busy_timeout={_BUSY_SECONDS * 1000}",
-    ):
+    for pragma in ("journal_mode=WAL", "synchronous=NORMAL", "foreign_keys=ON"):
         cursor.execute(f"PRAGMA {pragma}")
     cursor.close()
 
@@ -155,7 +158,8 @@ def _explained(error: SQLAlchemyError, where: str) -> LedgerError:
         "readonly": "The file or its folder is read-only for this user.",
         "unable to open": "Check that the folder exists and can be written.",
         "not a database": "The file is something else; name another with TALKINGPOINTS_HOME.",
-        "malformed": "The file is damaged; restore a backup.",
+        "malformed": "The file is damaged; restore a backup (talkingpoints restore).",
+        "disk i/o": "The disk is full or failing; what was recorded before stays.",
         "connection": "Check that the database server runs and that the URL is right.",
     }
     hint = next((text for mark, text in hints.items() if mark in cause.lower()), "")

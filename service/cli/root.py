@@ -12,6 +12,7 @@ import sys
 import click
 
 from annotations.errors import TalkingPointsError
+from annotations.files import MEDIUM_ERRORS
 from service.errors import SettingsError
 
 _MODULES = {
@@ -86,7 +87,18 @@ def main() -> None:
         _fail("Stopped.", 130)
     except BrokenPipeError:
         # The reader of our output went away (`talkingpoints posts | head`): nothing to tell it, nothing failed.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _give_output_up()
+    except OSError as error:
+        if error.errno not in MEDIUM_ERRORS:
+            raise
+        _give_output_up()
+        what = f"{error.filename or 'standard output'}: cannot be written: {error.strerror}"
+        _fail(f"Error: {what}\n  Free some space, or choose another place.", 1)
+
+
+def _give_output_up() -> None:
+    """Send what is still to be written to standard output nowhere: it would only fail once more."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _fail(message: str, code: int) -> None:
