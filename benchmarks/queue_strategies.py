@@ -102,11 +102,10 @@ def strategies() -> dict[str, Strategy]:
     """Return all strategies by name, the one they are compared with first."""
     import small_text as st  # type: ignore[import-not-found]  # noqa: PLC0415 - only this benchmark needs it
 
-    ours = {Quota.UNCERTAIN: 5.0, Quota.DIVERSE: 3.0, Quota.RANDOM: 4.0}
     return {
         "random": random_posts,
-        "queue": queue(ours),
-        "queue, 1/10 random": queue(ours | {Quota.RANDOM: 8 / 9}),
+        "queue": queue(sampling.DEFAULT_SHARES),
+        "queue, 1/10 random": queue(sampling.DEFAULT_SHARES | {Quota.RANDOM: 8 / 9}),
         "prediction entropy": small_text(st.PredictionEntropy),
         "breaking ties": small_text(st.BreakingTies),
         "least confidence": small_text(st.LeastConfidence),
