@@ -111,6 +111,6 @@ def strategies() -> dict[str, Strategy]:
         "least confidence": small_text(st.LeastConfidence),
         "contrastive": small_text(lambda: st.ContrastiveActiveLearning(pbar=None)),
         "lightweight coreset": small_text(st.LightweightCoreset),
-        "greedy coreset": small_text(lambda: st.GreedyCoreset(distance_metric="cosine")),
+        "greedy coreset": small_text(lambda: st.GreedyCoreset(distance_metric="euclidean")),
         "cvirs": small_text(lambda: st.CategoryVectorInconsistencyAndRanking(pbar=None)),
     }
