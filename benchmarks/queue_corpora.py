@@ -90,25 +90,45 @@ def debian(lists: Path | None, n_posts: int = 6_000, least: int = 60) -> Corpus:
     One package a source, programs only, a random ``n_posts`` of them; tags on at least ``least``. The package
     lists need their English translations: ``apt-get -o Acquire::Languages=en update``.
     """
-    random_ = random.Random(0)
-    by_source: dict[str, tuple[str, set[str]]] = {}
-    packages = list(_packages(lists))
-    random_.shuffle(packages)
-    for source, text, tags in packages:
-        if "role::program" in tags and len(text) > 200:
-            by_source.setdefault(source, (text, tags))
-    chosen = list(by_source.values())[:n_posts]
+    chosen = [(text, tags) for text, tags, _ in _programs(lists, "role::program")][:n_posts]
     topical = re.compile(r"(field|use|works-with|game|sound|mail|web|security)::[^:]+$")
     counted = Counter(tag for _, tags in chosen for tag in tags if topical.match(tag))
     names = sorted(tag for tag, count in counted.items() if count >= least)
-    gold = np.array([[name in tags for name in names] for _, tags in chosen])
+    return _topical("debian", [(text, tags) for text, tags in chosen], names)
+
+
+def sections(lists: Path | None, n_posts: int = 6_000, least: int = 25) -> Corpus:
+    """Read the same descriptions, of any package, with the section that each is in, one tag a post.
+
+    Sections that say nothing of the subject are left out.
+    """
+    vague = {"libs", "libdevel", "misc", "oldlibs", "doc", "devel", "utils", "admin", "debug", "metapackages"}
+    vague |= {"introspection", "localization", "translations"}
+    found = [(text, {section}) for text, _, section in _programs(lists, "") if section not in vague][:n_posts]
+    counted = Counter(section for _, names in found for section in names)
+    return _topical("sections", found, sorted(name for name, count in counted.items() if count >= least))
+
+
+def _programs(lists: Path | None, tag: str) -> list[tuple[str, set[str], str]]:
+    """Return (description, debtags, section) of one package a source, in random order."""
+    packages = list(_packages(lists))
+    random.Random(0).shuffle(packages)
+    by_source: dict[str, tuple[str, set[str], str]] = {}
+    for source, text, tags, section in packages:
+        if (not tag or tag in tags) and len(text) > 200:
+            by_source.setdefault(source, (text, tags, section))
+    return list(by_source.values())
+
+
+def _topical(name: str, posts: Sequence[tuple[str, set[str]]], names: Sequence[str]) -> Corpus:
+    gold = np.array([[each in tags for each in names] for _, tags in posts])
     empty = np.zeros((0, len(names)))
     nothing: tuple[list[str], Ints, Floats, Floats] = ([], np.zeros(0, dtype=np.int64), empty, empty)
-    return _corpus("debian", tuple(text for text, _ in chosen), gold, nothing, None)
+    return _corpus(name, tuple(text for text, _ in posts), gold, nothing, None)
 
 
-def _packages(lists: Path | None) -> Iterator[tuple[str, str, set[str]]]:
-    """Yield (source, description, debtags) of the packages in apt's lists."""
+def _packages(lists: Path | None) -> Iterator[tuple[str, str, set[str], str]]:
+    """Yield (source, description, debtags, section) of the packages in apt's lists."""
     folder = lists or Path("/var/lib/apt/lists")
     described: dict[str, str] = {}
     for path in sorted(folder.glob("*_Translation-en*")):
@@ -117,9 +137,10 @@ def _packages(lists: Path | None) -> Iterator[tuple[str, str, set[str]]]:
     for path in sorted(folder.glob("*_Packages*")):
         for entry in _entries(path):
             text = described.get(entry.get("Description-md5", ""), "")
-            if "Tag" in entry and text:
-                source = entry.get("Source", entry["Package"]).split()[0]
-                yield source, text, {tag.strip() for tag in entry["Tag"].split(",")}
+            if text:
+                tags = {tag.strip() for tag in entry.get("Tag", "").split(",")}
+                section = entry.get("Section", "misc").rpartition("/")[2]
+                yield entry.get("Source", entry["Package"]).split()[0], text, tags, section
 
 
 def _entries(path: Path) -> Iterator[dict[str, str]]:
@@ -164,5 +185,5 @@ def _budgets(n_posts: int) -> tuple[int, ...]:
     if n_posts < 1_000:
         steps = [20, 30, 40, 50, 60, 75, 90, 110, 130, 160]
     else:
-        steps = [50, 100, 150, 200, 250, 300, 400, 500, 600, 800, 1_000, 1_300, 1_600, 2_000]
+        steps = [50, 100, 150, 200, 300, 400, 600, 800, 1_100, 1_500, 2_000, 2_700, 3_500]
     return tuple(step for step in steps if step < 0.9 * last)

@@ -106,7 +106,7 @@ class Fit:
 
 
 def fit(material: Material, labelled: Ints, *, evidence: bool, start: Fit | None = None) -> Fit:
-    """Fit all tags on the labelled posts, from the coefficients of an earlier fit on."""
+    """Fit all tags on the labelled posts, starting from the coefficients of another fit."""
     rows = material.rows_of(labelled, evidence=evidence)
     yes, no = material.yes[rows], material.no[rows]
     gold = material.corpus.gold[labelled]
@@ -118,7 +118,8 @@ def fit(material: Material, labelled: Ints, *, evidence: bool, start: Fit | None
     initial = np.zeros((len(rows), yes.shape[1]), dtype=np.float32)
     if start is not None:
         position = {int(row): number for number, row in enumerate(rows)}
-        initial[[position[int(row)] for row in start.rows]] = start.coefficients * known
+        kept = [number for number, row in enumerate(start.rows) if int(row) in position]
+        initial[[position[int(start.rows[number])] for number in kept]] = start.coefficients[kept] * known
     coefficients = _minimise(np.ascontiguousarray(material.gram[np.ix_(rows, rows)]), yes, no, initial)
     return Fit(rows, coefficients, known, gold.sum(axis=0), len(labelled))
 

@@ -28,7 +28,17 @@ from annotations.ledger.samples import (
 from annotations.ledger.store import Ledger
 from annotations.ledger.studio import stored_annotations
 from annotations.progress import Progress, silent
-from classifiers.sampling import Candidates, Floats, Known, Quota, choose, draw, mixed, text_vectors
+from classifiers.sampling import (
+    DEFAULT_SHARES,
+    Candidates,
+    Floats,
+    Known,
+    Quota,
+    choose,
+    draw,
+    mixed,
+    text_vectors,
+)
 from classifiers.scorer import Scorer
 
 _MAX_KNOWN = 5_000
@@ -58,9 +68,7 @@ class SampleRequest:
     """
 
     size: int
-    shares: dict[Quota, float] = field(
-        default_factory=lambda: {Quota.UNCERTAIN: 5.0, Quota.DIVERSE: 1.0, Quota.RANDOM: 3.0}
-    )
+    shares: dict[Quota, float] = field(default_factory=DEFAULT_SHARES.copy)
     overlaps: dict[int, float] = field(default_factory=dict)
     seed: int = 0
     n_candidates: int = 20_000

@@ -42,6 +42,10 @@ class Quota(StrEnum):
     RANDOM = "random"
 
 
+DEFAULT_SHARES = {Quota.UNCERTAIN: 5.0, Quota.DIVERSE: 3.0, Quota.RANDOM: 4.0}
+"""The quotas that ``benchmarks/queue.py`` measures; a third is random."""
+
+
 @dataclass(frozen=True, slots=True)
 class Candidates:
     """Posts among which to choose, n of them.

@@ -13,7 +13,7 @@ from classifiers.dataset import Dataset
 from classifiers.errors import ModelNotFoundError
 from classifiers.learning_curve import CurveOptions, LearningCurve, learning_curve
 from classifiers.queueing import Sample, SampleRequest, make_sample, record
-from classifiers.sampling import Quota
+from classifiers.sampling import DEFAULT_SHARES, Quota
 from classifiers.scorer import Scorer
 from classifiers.training import TrainingOptions
 from service.cli import console
@@ -44,9 +44,28 @@ class _Overlap(click.ParamType):  # type: ignore[type-arg]
 
 @click.command("sample")
 @click.option("--size", type=click.IntRange(min=1), required=True, help="How many posts.")
-@click.option("--uncertain", type=_SHARE, default=5.0, show_default=True, help="Share of uncertain posts.")
-@click.option("--diverse", type=_SHARE, default=1.0, show_default=True, help="Share of diverse posts.")
-@click.option("--random", "drawn", type=_SHARE, default=3.0, show_default=True, help="Share of random posts.")
+@click.option(
+    "--uncertain",
+    type=_SHARE,
+    default=DEFAULT_SHARES[Quota.UNCERTAIN],
+    show_default=True,
+    help="Share of uncertain posts.",
+)
+@click.option(
+    "--diverse",
+    type=_SHARE,
+    default=DEFAULT_SHARES[Quota.DIVERSE],
+    show_default=True,
+    help="Share of diverse posts.",
+)
+@click.option(
+    "--random",
+    "drawn",
+    type=_SHARE,
+    default=DEFAULT_SHARES[Quota.RANDOM],
+    show_default=True,
+    help="Share of random posts.",
+)
 @click.option(
     "--overlap",
     "overlaps",
