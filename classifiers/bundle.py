@@ -1,8 +1,8 @@
 """Model bundles: folders of data from which a model is loaded without running anything in them.
 
 ``manifest.json`` names every other file with its SHA-256; ``codebook.yaml``, ``vocabulary.stems.json`` and
-``vocabulary.grams.json`` (lists of terms), ``weights.npz`` (float32 arrays), ``thresholds.json``.  Beside them lie documents for people and
-for comparisons, ``card.md`` at least: see :mod:`classifiers.bundle_documents`.
+``vocabulary.grams.json`` (lists of terms), ``weights.npz`` (float32 arrays), ``thresholds.json``.  Beside them lie
+documents for people and for comparisons, ``card.md`` at least: see :mod:`classifiers.bundle_documents`.
 """
 
 from __future__ import annotations

@@ -50,7 +50,7 @@ def _details(model: Model) -> list[str]:
     linear = model.linear
     return [
         "Tags posts by the codebook's tags; every score is a calibrated probability with the passages behind it.",
-        "Made and trained by Talking Points; `manifest.json` beside this card has date, versions of libraries, options.",
+        "Made and trained by Talking Points; `manifest.json` beside this card has date, libraries, options.",
         "",
         f"- Codebook version {model.codebook.version} (digest `{model.codebook.digest}`), {len(model.rules)} tags.",
         "- Logistic regressions over words, added up by a second stage that makes probabilities of them.",
@@ -72,17 +72,17 @@ def _use() -> list[str]:
 
 def _factors(model: Model) -> list[str]:
     return [
-        "Quality differs by tag (below), and is to be expected to differ by language, channel, length and time of a",
-        f"post. The model knows the words of: {', '.join(model.linear.languages) or 'no language that was identified'}.",
+        "Quality differs by tag (below), and is to be expected to differ by language, channel, length and time.",
+        f"The model knows the words of: {', '.join(model.linear.languages) or 'no language that was identified'}.",
         "Words of other languages count only as strings of characters.",
     ]
 
 
 def _metrics(model: Model) -> list[str]:
     return [
-        "Average precision needs no threshold; precision, recall and F1 are those of the decisions; the Brier score and",
-        "the calibration error judge the probabilities. Over all tags that occur; a tag that is not predicted counts",
-        "with its base rate.",
+        "Average precision needs no threshold; precision, recall and F1 are those of the decisions; the Brier score",
+        "and the calibration error judge the probabilities. Over all tags that occur; a tag that is not predicted",
+        "counts with its base rate.",
         "",
         _policy(model),
     ]
@@ -91,8 +91,8 @@ def _metrics(model: Model) -> list[str]:
 def _evaluation_data() -> list[str]:
     return [
         "The training posts themselves, out of fold: every post is scored by a model fitted without it.",
-        "Near-duplicates were never parted. The thresholds were chosen on these same scores, so precision, recall and F1",
-        "are a little too good; `talkingpoints evaluate` gives honest ones.",
+        "Near-duplicates were never parted. The thresholds were chosen on these same scores, so precision, recall and",
+        "F1 are a little too good; `talkingpoints evaluate` gives honest ones.",
     ]
 
 

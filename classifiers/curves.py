@@ -57,7 +57,7 @@ class Judged:
 
 @dataclass(frozen=True, slots=True)
 class Sweep:
-    """Precision, recall and F1 (n_thresholds, n_tags) at ``thresholds`` (n_thresholds,), and pooled (n_thresholds, 3)."""
+    """Precision, recall and F1 (n_thresholds, n_tags) at ``thresholds`` (n_thresholds,); pooled: (n_thresholds, 3)."""
 
     thresholds: Floats
     precision: Floats
@@ -115,7 +115,7 @@ def reliability(truth: Bools, score: Floats, n_bins: int = metrics.N_BINS) -> Re
 
 def sweep(unseen: Unseen, n_steps: int = 50) -> Sweep:
     """Return what other thresholds would give, the same one for every tag in ``pooled``."""
-    thresholds = np.linspace(0, 1, n_steps + 1)[1:-1]
+    thresholds = np.arange(1, n_steps, dtype=np.float64) / n_steps
     yes = unseen.score[None] >= thresholds[:, None, None]
     hits, n_yes = (yes & unseen.truth[None]).sum(axis=1), yes.sum(axis=1)
     n_true = unseen.truth.sum(axis=0)
@@ -134,7 +134,8 @@ def confusions(unseen: Unseen) -> Floats:
     n_true = truth.sum(axis=0)
     table = truth.T @ false_yes
     np.fill_diagonal(table, missed)
-    return np.divide(table, n_true[:, None], out=np.full(table.shape, np.nan), where=n_true[:, None] > 0)
+    blank = np.full(table.shape, np.nan)
+    return np.asarray(np.divide(table, n_true[:, None], out=blank, where=n_true[:, None] > 0))
 
 
 def _figures(hits: Floats, n_yes: Floats, n_true: Floats) -> tuple[Floats, Floats, Floats]:

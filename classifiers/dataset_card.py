@@ -35,8 +35,8 @@ def dataset_card(dataset: Dataset, codebook: Codebook) -> str:
         ],
         "Preprocessing/cleaning/labeling": _labeling(dataset),
         "Uses": [
-            "For the model beside this card and its comparison with others. Not for judging a person or account, and not",
-            "for estimating how frequent a tag is in a channel unless the posts were drawn at random.",
+            "For the model beside this card and its comparison with others. Not for judging a person or account, and",
+            "not for estimating how frequent a tag is in a channel unless the posts were drawn at random.",
         ],
         "Distribution": [
             "Not part of the bundle: it holds digests of the texts, from which a text at hand can be recognised, and",
@@ -44,8 +44,8 @@ def dataset_card(dataset: Dataset, codebook: Codebook) -> str:
             f"{_UNKNOWN} to whom, under which licence and terms of the platform.",
         ],
         "Maintenance": [
-            f"This is the state with the digest `{dataset.digest}`. Labels are added by `talkingpoints pull`, posts are",
-            "erased on request by `talkingpoints erase`; a model trained before keeps what it learnt until the next one.",
+            f"This is the state with the digest `{dataset.digest}`. Labels are added by `talkingpoints pull`,",
+            "posts are erased on request by `talkingpoints erase`; a model trained before keeps what it learnt.",
             f"{_UNKNOWN} who answers questions.",
         ],
     }
@@ -61,6 +61,8 @@ def _composition(dataset: Dataset) -> list[str]:
     languages = Counter(identify(text) or "not identified" for text in dataset.texts)
     listed = ", ".join(f"{name} {n}" for name, n in sorted(languages.items(), key=lambda x: (-x[1], x[0])))
     n_groups, gold = len(np.unique(dataset.groups)), dataset.gold
+    tagged = gold.any(axis=1)
+    mean = gold.sum() / max(1, tagged.sum())
     n_spans = sum(len(spans) for marked in dataset.evidence for spans in marked.values())
     marked = [
         sum(bool(dataset.evidence[row].get(tag)) for row in np.flatnonzero(dataset.shares[:, k] > 0))
@@ -70,8 +72,7 @@ def _composition(dataset: Dataset) -> list[str]:
         f"- {len(dataset)} posts in {n_groups} groups of near-duplicates.",
         f"- Length in characters: median {middle:.0f}, a tenth below {low:.0f}, a tenth above {high:.0f}.",
         f"- Languages as identified: {listed}.",
-        f"- {int((~gold.any(axis=1)).sum())} posts bear no tag; the others {gold.sum() / max(1, gold.any(axis=1).sum()):.2f} "
-        "on average.",
+        f"- {int((~tagged).sum())} posts bear no tag; the others {mean:.2f} on average.",
         f"- {n_spans} passages are marked as evidence.",
         "",
         "| tag | posts by majority | posts by any annotator | of these with evidence |",
@@ -92,11 +93,13 @@ def _labeling(dataset: Dataset) -> list[str]:
     agreed = ", ".join(f"{kind.name.lower()} {kinds[int(kind)] / total:.1%}" for kind in Provenance)
     codebooks = ", ".join(f"`{digest}`" for digest in dataset.codebooks) or "not named by the labels"
     return [
-        "Texts are cleaned on import; the text as received is kept in the ledger. Skipped posts and those flagged as not",
-        "analysable are left out. Training sees the share of a post's annotators that gave a tag; judging takes a strict",
-        "majority, a tie being no.",
+        "Texts are cleaned on import; the text as received is kept in the ledger. Skipped posts and those flagged as",
+        "not analysable are left out. Training sees the share of a post's annotators that gave a tag; judging takes a",
+        "strict majority, a tie being no.",
         "",
         f"- {int(dataset.n_annotators.sum())} annotations; posts by number of annotators: {listed}.",
-        f"- Answers on posts read by several: {agreed}." if several.any() else "- No post was read by several annotators.",
+        f"- Answers on posts read by several: {agreed}."
+        if several.any()
+        else "- No post was read by several annotators.",
         f"- Codebooks of the labels: {codebooks}.",
     ]

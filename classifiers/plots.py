@@ -8,6 +8,7 @@ from __future__ import annotations
 import io
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -25,18 +26,14 @@ _NO_METADATA = {"Date": None, "Creator": None, "Format": None, "Type": None}
 
 def plots(unseen: Unseen, curve: LearningCurve | None = None) -> dict[str, str]:
     """Draw everything there is to draw: SVG by file name."""
-    drawers: dict[str, Callable[[Any], None]] = dict(
-        zip(PLOTS[:4], _of_scores(unseen), strict=True)
-    )
+    draws = (_precision_recall, _reliability, _thresholds, _confusions)
+    drawers: dict[str, Callable[[Any], None]] = {
+        name: partial(draw, unseen=unseen) for name, draw in zip(PLOTS, draws, strict=False)
+    }
     if curve is not None:
-        drawers[PLOTS[4]] = lambda figure: _learning_curve(figure, curve)
+        drawers[PLOTS[-1]] = partial(_learning_curve, curve=curve)
     with _defaults():
         return {name: _drawn(drawer) for name, drawer in drawers.items()}
-
-
-def _of_scores(unseen: Unseen) -> Iterator[Callable[[Any], None]]:
-    for draw in (_precision_recall, _reliability, _thresholds, _confusions):
-        yield lambda figure, draw=draw: draw(figure, unseen)
 
 
 @contextmanager
@@ -122,7 +119,11 @@ def _thresholds(figure: Any, unseen: Unseen) -> None:
     found = sweep(unseen)
     titles = ["all tags, one threshold", *(rule.tag_id for rule in unseen.rules)]
     for k, axes in enumerate(_panels(figure, titles)):
-        columns = found.pooled.T if k == 0 else (part[:, k - 1] for part in (found.precision, found.recall, found.f1))
+        columns = (
+            found.pooled.T
+            if k == 0
+            else (part[:, k - 1] for part in (found.precision, found.recall, found.f1))
+        )
         names = {"precision": (_NAVY, "--"), "recall": (_GREEN, "-."), "F1": (_ORANGE, "-")}
         for values, (name, (color, style)) in zip(columns, names.items(), strict=True):
             axes.plot(found.thresholds, values, color=color, linestyle=style, linewidth=1, label=name)
@@ -145,7 +146,13 @@ def _confusions(figure: Any, unseen: Unseen) -> None:
     for i, j in np.argwhere(np.nan_to_num(table) >= 0.05):
         share = table[i, j]
         axes.text(
-            j, i, f"{100 * share:.0f}", ha="center", va="center", fontsize=6, color="white" if share > 0.6 else "black"
+            j,
+            i,
+            f"{100 * share:.0f}",
+            ha="center",
+            va="center",
+            fontsize=6,
+            color="white" if share > 0.6 else "black",
         )
     axes.set_xlabel("wrongly predicted (on the diagonal: missed), % of the posts in the row")
     axes.set_ylabel("posts that bear the tag")
@@ -156,7 +163,9 @@ def _learning_curve(figure: Any, curve: LearningCurve) -> None:
     axes = figure.subplots()
     last = curve.n_posts + curve.more
     n = np.linspace(min(curve.sizes), last, 100)
-    axes.plot(n, [curve.law.at(each) for each in n], color=_GREY, linewidth=1, linestyle="--", label="power law")
+    axes.plot(
+        n, [curve.law.at(each) for each in n], color=_GREY, linewidth=1, linestyle="--", label="power law"
+    )
     axes.plot(curve.sizes, curve.scores, "o", color=_NAVY, markersize=4, label="measured")
     now = curve.law.at(curve.n_posts)
     bars = [[curve.gain - curve.gain_low], [curve.gain_high - curve.gain]]

@@ -14,7 +14,6 @@ from classifiers.errors import BundleError, ModelNotFoundError
 from classifiers.registry_history import VERSION, History
 
 
-
 class Registry:
     """The bundles under ``models_path``; nothing is created before the first :meth:`add`."""
 

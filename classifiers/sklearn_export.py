@@ -25,7 +25,8 @@ from classifiers.linear import LinearModel
 Floats = npt.NDArray[np.float64]
 
 WARNING: Final = (
-    "This file is a pickle: loading it runs code. Load only files that you made yourself, and pass on bundles instead."
+    "This file is a pickle: loading it runs code. Load only files that you made yourself, "
+    "and pass on bundles instead."
 )
 
 
