@@ -1,7 +1,8 @@
 """Model bundles: folders of data from which a model is loaded without running anything in them.
 
 ``manifest.json`` names every other file with its SHA-256; ``codebook.yaml``, ``vocabulary.stems.json`` and
-``vocabulary.grams.json`` (lists of terms), ``weights.npz`` (float32 arrays), ``thresholds.json``, ``card.md``.
+``vocabulary.grams.json`` (lists of terms), ``weights.npz`` (float32 arrays), ``thresholds.json``.  Beside them lie
+documents for people and for comparisons, ``card.md`` at least: see :mod:`classifiers.bundle_documents`.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import os
 import platform
 import shutil
 import tempfile
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
 from importlib.metadata import version as distribution_version
@@ -25,6 +27,7 @@ from classifiers.bundle_reading import MANIFEST, array_names, read_bundle
 from classifiers.card import model_card
 from classifiers.errors import BundleError
 from classifiers.manifest import (
+    CARD,
     PROTOCOL,
     BlockEntry,
     FileEntry,
@@ -41,10 +44,22 @@ __all__ = ["read_bundle", "write_bundle"]
 _LIBRARIES = ("talking-points", "numpy", "scipy", "pystemmer", "py3langid")
 
 
-def write_bundle(trained: TrainedModel | Model, path: Path, *, created: datetime | None = None) -> str:
+def write_bundle(
+    trained: TrainedModel | Model,
+    path: Path,
+    *,
+    created: datetime | None = None,
+    documents: Mapping[str, str] | None = None,
+) -> str:
     """Write a model to the folder ``path``, whole or not at all, and return its version.
 
     A bundle (or an empty folder) that is there already is replaced.
+
+    Parameters
+    ----------
+    documents
+        What :func:`classifiers.describing.described` makes, by file name; by default a card alone, without what
+        only the training posts can tell.  They do not change the version.
 
     Raises
     ------
@@ -60,7 +75,8 @@ def write_bundle(trained: TrainedModel | Model, path: Path, *, created: datetime
     except OSError as error:
         raise BundleError(f"cannot be written: {error.strerror or error}", where=str(path)) from error
     try:
-        version = _write(model, temporary, created or datetime.now(UTC))
+        texts = documents or {CARD: model_card(model)}
+        version = _write(model, temporary, created or datetime.now(UTC), texts)
         temporary.chmod(0o755)
         _put(temporary, path)
     except OSError as error:
@@ -80,16 +96,17 @@ def _replaceable(path: Path) -> bool:
     )
 
 
-def _write(model: Model, folder: Path, created: datetime) -> str:
+def _write(model: Model, folder: Path, created: datetime, documents: Mapping[str, str]) -> str:
     for block in model.linear.blocks:
         _write_text(folder / f"vocabulary.{block.kind}.json", json.dumps(block.terms, indent=0) + "\n")
     _write_text(folder / "codebook.yaml", dump_codebook(model.codebook))
     rules = Thresholds(tags=[RuleEntry(**asdict(rule)) for rule in model.rules])
     _write_text(folder / "thresholds.json", rules.model_dump_json(indent=1) + "\n")
-    _write_text(folder / "card.md", model_card(model))
     # Without allow_pickle=False, which numpy before 2.1 would take for an array; float32 is never pickled.
     np.savez(folder / "weights.npz", **_arrays(model))  # type: ignore[arg-type]
-    manifest = _manifest(model, folder, created)
+    for name, text in documents.items():
+        _write_text(folder / name, text)
+    manifest = _manifest(model, folder, created, sorted(documents))
     _write_text(folder / MANIFEST, manifest.model_dump_json(indent=1) + "\n")
     for file in folder.iterdir():
         _sync(file)
@@ -107,8 +124,9 @@ def _arrays(model: Model) -> dict[str, npt.NDArray[np.float32]]:
     return {name: np.asarray(array, dtype="<f4") for name, array in zip(names, found, strict=True)}
 
 
-def _manifest(model: Model, folder: Path, created: datetime) -> Manifest:
+def _manifest(model: Model, folder: Path, created: datetime, documents: Sequence[str]) -> Manifest:
     linear = model.linear
+    entries = {file.name: _entry(file) for file in sorted(folder.iterdir())}
     manifest = Manifest(
         protocol=PROTOCOL,
         created=created.astimezone(UTC).isoformat(timespec="seconds"),
@@ -127,7 +145,8 @@ def _manifest(model: Model, folder: Path, created: datetime) -> Manifest:
             tags=list(linear.tag_ids),
             languages=list(linear.languages),
         ),
-        files={file.name: _entry(file) for file in sorted(folder.iterdir())},
+        files={name: entry for name, entry in entries.items() if name not in documents},
+        documents={name: entries[name] for name in documents},
     )
     return manifest.model_copy(update={"digest": manifest.content_digest()})
 

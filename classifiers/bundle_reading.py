@@ -22,7 +22,7 @@ from annotations.errors import CodebookError
 from classifiers.errors import BundleError
 from classifiers.features import KINDS, Block
 from classifiers.linear import Combination, LinearModel, View
-from classifiers.manifest import PROTOCOL, Manifest, Thresholds
+from classifiers.manifest import PROTOCOL, FileEntry, Manifest, Thresholds
 from classifiers.model import Model
 from classifiers.thresholds import TagRule
 
@@ -33,6 +33,7 @@ MANIFEST = "manifest.json"
 _MEBIBYTE = 1 << 20
 _SMALL = 8 * _MEBIBYTE
 _LARGEST_VOCABULARY = 256 * _MEBIBYTE
+_LARGEST_DOCUMENT = 256 * _MEBIBYTE
 _LARGEST_WEIGHTS = 4096 * _MEBIBYTE
 _LONGEST_TERM = 200
 _LARGEST_WEIGHT = 1e6
@@ -111,7 +112,7 @@ def read_manifest(path: Path) -> Manifest:
         raise BundleError("holds a number that is not finite", where=str(file)) from error
     if digest != manifest.digest:
         raise BundleError("the manifest is not what its digest says", where=str(file))
-    expected = {"codebook.yaml", "thresholds.json", "weights.npz", "card.md"}
+    expected = {"codebook.yaml", "thresholds.json", "weights.npz"}
     expected |= {f"vocabulary.{kind}.json" for kind in KINDS}
     if odd := sorted(expected ^ set(manifest.files)):
         kind = "is missing from" if odd[0] in expected else "must not be in"
@@ -120,6 +121,18 @@ def read_manifest(path: Path) -> Manifest:
         if len(set(names)) != len(names):
             raise BundleError("a name stands twice in the model's description", where=str(file))
     return manifest
+
+
+def read_document(path: Path, name: str) -> bytes | None:
+    """Return a document of a bundle, checked against its digest; None where the bundle has none of the name.
+
+    Raises
+    ------
+    BundleError
+        The manifest or the document is damaged.
+    """
+    entry = read_manifest(path).documents.get(name)
+    return None if entry is None else _read_as_sealed(path / name, entry, _LARGEST_DOCUMENT)
 
 
 def array_names(views: Sequence[str]) -> list[str]:
@@ -142,21 +155,26 @@ def _linear(manifest: Manifest, terms: Sequence[tuple[str, ...]], arrays: Mappin
 def _read_files(path: Path, manifest: Manifest) -> dict[str, bytes]:
     """Read every file once, after checking that the folder holds them and nothing else."""
     found = {entry.name for entry in path.iterdir()}
-    if odd := sorted(found ^ (set(manifest.files) | {MANIFEST})):
+    if odd := sorted(found ^ (set(manifest.files) | set(manifest.documents) | {MANIFEST})):
         kind = "is not in the manifest" if odd[0] in found else "is missing"
         raise BundleError(f"the file {kind}", where=str(path / odd[0]))
     files = {}
     for name, entry in manifest.files.items():
         most = _LARGEST_WEIGHTS if name == "weights.npz" else _SMALL
-        data = _read(path / name, _LARGEST_VOCABULARY if name.startswith("vocabulary.") else most)
-        if len(data) != entry.size or hashlib.sha256(data).hexdigest() != entry.sha256:
-            raise BundleError(
-                "the file is not the one in the manifest",
-                where=str(path / name),
-                hint="Copy or train the model again.",
-            )
-        files[name] = data
+        most = _LARGEST_VOCABULARY if name.startswith("vocabulary.") else most
+        files[name] = _read_as_sealed(path / name, entry, most)
+    for name, entry in manifest.documents.items():
+        _read_as_sealed(path / name, entry, _LARGEST_DOCUMENT)
     return files
+
+
+def _read_as_sealed(file: Path, entry: FileEntry, most: int) -> bytes:
+    data = _read(file, most)
+    if len(data) != entry.size or hashlib.sha256(data).hexdigest() != entry.sha256:
+        raise BundleError(
+            "the file is not the one in the manifest", where=str(file), hint="Copy or train the model again."
+        )
+    return data
 
 
 def _read(file: Path, most: int) -> bytes:

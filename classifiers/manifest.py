@@ -8,8 +8,15 @@ from typing import Annotated, Final, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, model_validator
 
-PROTOCOL: Final = 2
+PROTOCOL: Final = 3
 """The version of the bundle's format; raised by any change that an older reader would misread."""
+CARD: Final = "card.md"
+DATASET_CARD: Final = "dataset.md"
+OUT_OF_FOLD: Final = "out-of-fold.json"
+PLOTS: Final = tuple(
+    f"plot.{name}.svg"
+    for name in ("precision-recall", "reliability", "thresholds", "confusions", "learning-curve")
+)
 
 _Language = Annotated[str, Field(pattern=r"^[a-z]{2,3}$")]
 _Digest = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
@@ -53,9 +60,12 @@ class FileEntry(_Record):
 
 
 class Manifest(_Record):
-    """``manifest.json``: ``digest`` covers everything in it but ``created`` and itself."""
+    """``manifest.json``: ``digest`` covers everything in it but ``created``, ``documents`` and itself.
 
-    protocol: Literal[2]
+    ``files`` are what the model computes with; ``documents`` are for people and comparisons.
+    """
+
+    protocol: Literal[3]
     created: str
     digest: _Digest
     versions: dict[str, str]
@@ -67,10 +77,19 @@ class Manifest(_Record):
     metrics: dict[str, JsonValue]
     model: ModelEntry
     files: dict[str, FileEntry]
+    documents: dict[str, FileEntry]
+
+    @model_validator(mode="after")
+    def _known_documents(self) -> Self:
+        if CARD not in self.documents:
+            raise ValueError(f"{CARD!r} is missing from the documents")
+        if odd := sorted(set(self.documents) - {CARD, DATASET_CARD, OUT_OF_FOLD, *PLOTS}):
+            raise ValueError(f"{odd[0]!r} must not be among the documents")
+        return self
 
     def content_digest(self) -> str:
-        """Return the SHA-256 over the canonical JSON of everything but ``created`` and ``digest``."""
-        content = self.model_dump(mode="json", exclude={"created", "digest"})
+        """Return the SHA-256 over the canonical JSON of what ``digest`` covers."""
+        content = self.model_dump(mode="json", exclude={"created", "documents", "digest"})
         return hashlib.sha256(
             json.dumps(content, sort_keys=True, allow_nan=False).encode("utf-8")
         ).hexdigest()

@@ -1,18 +1,17 @@
-"""The models of a workspace: one folder a version, and a file that names the active one."""
+"""The models of a workspace: one folder a version, a file that names the active one, and one of those before."""
 
 from __future__ import annotations
 
-import re
 import shutil
 import tempfile
 from pathlib import Path
 
+from annotations.backup.swapping import exchange
 from annotations.files import atomic_text
 from classifiers.bundle import read_bundle
 from classifiers.bundle_reading import MANIFEST, read_manifest
 from classifiers.errors import BundleError, ModelNotFoundError
-
-_VERSION = re.compile(r"[0-9a-f]{12}")
+from classifiers.registry_history import VERSION, History
 
 
 class Registry:
@@ -24,6 +23,10 @@ class Registry:
     @property
     def _active_file(self) -> Path:
         return self.models_path / "active"
+
+    @property
+    def _history(self) -> History:
+        return History(self.models_path / "history")
 
     def versions(self) -> list[str]:
         """Return the versions, the oldest first; before them any whose manifest cannot be read.
@@ -44,7 +47,7 @@ class Registry:
             There is no such version.
         """
         folder = self.models_path / version
-        if not _VERSION.fullmatch(version) or not _is_bundle(folder):
+        if not VERSION.fullmatch(version) or not _is_bundle(folder):
             raise ModelNotFoundError(
                 f"there is no model {version!r}",
                 where=str(self.models_path),
@@ -60,12 +63,11 @@ class Registry:
         ModelNotFoundError
             None is active, or its folder is gone.
         """
-        try:
-            version = self._active_file.read_text(encoding="utf-8", errors="replace").strip()
-        except FileNotFoundError:
+        version = self._named()
+        if not self._active_file.is_file():
             raise ModelNotFoundError(
                 "no model is active yet", where=str(self.models_path), hint="Train one: talkingpoints train"
-            ) from None
+            )
         self.path(version)
         return version
 
@@ -80,20 +82,80 @@ class Registry:
             Its bundle is damaged; the active version stays as it was.
         """
         read_bundle(self.path(version))
-        with atomic_text(self._active_file) as stream:
-            stream.write(version + "\n")
+        active = self._named()
+        if VERSION.fullmatch(active) and active != version:
+            self._history.write([*self._history.versions(), active])
+        self._point_to(version)
+
+    def previous(self) -> str | None:
+        """Return the version to which :meth:`rollback` leads; None if there is none."""
+        return self._before()[1]
+
+    def rollback(self) -> str:
+        """Make the model active that was so before the present one, and return its version.
+
+        Once more, and it is the one before that.
+
+        Raises
+        ------
+        ModelNotFoundError
+            No other model was active before, or none that is still there.
+        BundleError
+            Its bundle is damaged; the active version stays as it was.
+        """
+        older, version = self._before()
+        if version is None:
+            raise ModelNotFoundError(
+                "no other model was active before that is still there",
+                where=str(self.models_path),
+                hint="List the models: talkingpoints models; then: talkingpoints activate VERSION",
+            )
+        read_bundle(self.path(version))
+        self._point_to(version)
+        self._history.write(older)
+        return version
+
+    def prunable(self, keep: int) -> list[str]:
+        """Return the versions but for the ``keep`` newest, the active one and the one before it; the oldest first."""
+        versions = self.versions()
+        newest = versions[max(0, len(versions) - keep) :]
+        held = {self._named(), self.previous(), *newest}
+        return [version for version in versions if version not in held]
+
+    def remove(self, version: str) -> None:
+        """Delete a version that is not active.
+
+        Raises
+        ------
+        ModelNotFoundError
+            There is no such version.
+        BundleError
+            It is the active one, or cannot be deleted.
+        """
+        folder = self.path(version)
+        if version == self._named():
+            raise BundleError("the active model is not deleted", where=str(folder))
+        try:
+            with tempfile.TemporaryDirectory(dir=self.models_path, prefix=".", suffix=".part") as temporary:
+                folder.rename(Path(temporary) / version)
+        except OSError as error:
+            raise BundleError(f"cannot be deleted: {error.strerror or error}", where=str(folder)) from error
 
     def add(self, bundle_path: Path) -> str:
-        """Check a bundle, copy it in, and return its version; a version that is there already stays as it is.
+        """Check a bundle, copy it in, and return its version.
+
+        A version that is there already stays as it is, unless the new bundle has documents that it lacks.
 
         Raises
         ------
         BundleError
             The bundle is not sound, or there is no room for it.
         """
-        version = read_bundle(bundle_path).manifest.version
+        manifest = read_bundle(bundle_path).manifest
+        version = manifest.version
         folder = self.models_path / version
-        if _is_bundle(folder):
+        known = _is_bundle(folder)
+        if known and not set(manifest.documents) - self._documents(version):
             return version
         try:
             self.models_path.mkdir(parents=True, exist_ok=True)
@@ -101,12 +163,41 @@ class Registry:
                 copy = Path(temporary) / version
                 shutil.copytree(bundle_path, copy)
                 read_bundle(copy)
-                copy.rename(folder)
+                if known:
+                    exchange(copy, folder)
+                else:
+                    copy.rename(folder)
         except OSError as error:
             if _is_bundle(folder):  # another process has put it there in the meantime
                 return version
             raise BundleError(f"cannot be stored: {error.strerror or error}", where=str(folder)) from error
         return version
+
+    def _point_to(self, version: str) -> None:
+        with atomic_text(self._active_file) as stream:
+            stream.write(version + "\n")
+
+    def _named(self) -> str:
+        """Return what the pointer says, whether there is such a version or not; empty where there is none."""
+        try:
+            return self._active_file.read_text(encoding="utf-8", errors="replace").strip()
+        except FileNotFoundError:
+            return ""
+
+    def _before(self) -> tuple[list[str], str | None]:
+        """Return the version active before, of those that are still there, and the history before that."""
+        active, history = self._named(), self._history.versions()
+        while history:
+            version = history.pop()
+            if version != active and _is_bundle(self.models_path / version):
+                return history, version
+        return [], None
+
+    def _documents(self, version: str) -> set[str]:
+        try:
+            return set(read_manifest(self.models_path / version).documents)
+        except BundleError:
+            return set()
 
     def _created(self, version: str) -> str:
         try:
@@ -116,4 +207,4 @@ class Registry:
 
 
 def _is_bundle(path: Path) -> bool:
-    return bool(_VERSION.fullmatch(path.name)) and (path / MANIFEST).is_file()
+    return bool(VERSION.fullmatch(path.name)) and (path / MANIFEST).is_file()

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -25,7 +23,6 @@ from annotations.ledger.trainings import (
     n_annotated_since,
 )
 from annotations.progress import Progress, silent
-from classifiers.bundle import write_bundle
 from classifiers.bundle_reading import read_manifest
 from classifiers.comparison import MIN_GROUPS, Comparison, compare, held_out
 from classifiers.dataset import Dataset
@@ -33,6 +30,7 @@ from classifiers.errors import BundleError, ModelNotFoundError
 from classifiers.registry import Registry
 from classifiers.scorer import Scorer
 from classifiers.training import TrainingOptions, train
+from service.activation import NewModel, store
 from service.settings import Settings
 
 ACTIVATED, WORSE, TOO_FEW, UNCHANGED, FAILED = "activated", "worse", "too few", "unchanged", "failed"
@@ -145,12 +143,8 @@ class _Retraining:
     def _activated(self, registry: Registry, dataset: Dataset, codebook: Codebook) -> str:
         with self.ledger.begin() as connection:
             self.lock.renew(connection)
-        with tempfile.TemporaryDirectory() as folder:
-            bundle = Path(folder) / "bundle"
-            write_bundle(train(dataset, codebook, self.options, self.progress), bundle)
-            version = registry.add(bundle)
-        registry.activate(version)
-        return version
+        trained = train(dataset, codebook, self.options, self.progress)
+        return store(registry, NewModel(trained, dataset), "yes").version
 
     def _unseen(self, dataset: Dataset) -> npt.NDArray[np.bool_]:
         """Tell which posts were first annotated after the active model was trained, shape (n_posts,)."""

@@ -53,4 +53,4 @@ def _unsound(registry: Registry, allowed: set[str]) -> Iterator[str]:
 def _command(home: Path, seed: int) -> Command:
     settings = {"TALKINGPOINTS_HOME": str(home), "TALKINGPOINTS_CODEBOOK": str(_EXAMPLES / "codebook.yaml")}
     labels = str(_EXAMPLES / "annotations.jsonl")
-    return Command(("train", "--labels", labels, "--seed", str(seed)), settings)
+    return Command(("train", "--labels", labels, "--seed", str(seed), "--activate", "yes"), settings)

@@ -230,6 +230,12 @@ def _spoil_rule(bundle: Path) -> None:
 HOSTILE: dict[str, tuple[Callable[[Path], object], str]] = {
     "a flipped bit in the weights": (lambda b: _flip(b, "weights.npz"), "weights.npz"),
     "a flipped bit in the card": (lambda b: _flip(b, "card.md"), "card.md"),
+    "a document of an unknown name": (
+        lambda b: _described(b, lambda c: c["documents"].update({"run.js": c["documents"]["card.md"]})),
+        "run.js",
+    ),
+    "no card": (lambda b: _described(b, lambda c: c["documents"].clear()), "card.md"),
+    "a plot that is in no list": (lambda b: (b / "plot.reliability.svg").write_text("<svg/>"), "plot.reliab"),
     "a file that was added": (lambda b: (b / "run.py").write_text("x"), "run.py"),
     "a missing file": (lambda b: (b / "thresholds.json").unlink(), "thresholds.json"),
     "a link instead of a file": (

@@ -124,6 +124,95 @@ def test_activating_leaves_no_half_written_pointer(bundle: Path, tmp_path: Path)
     assert (registry.models_path / "active").read_text(encoding="utf-8") == f"{version}\n"
 
 
+def _added(registry: Registry, model: TrainedModel, tmp_path: Path, year: int) -> str:
+    write_bundle(model, tmp_path / "made", created=datetime(year, 1, 1, tzinfo=UTC))
+    return registry.add(tmp_path / "made")
+
+
+@pytest.fixture(scope="module")
+def three() -> list[TrainedModel]:
+    """Return three small models."""
+    codebook = invented_codebook()
+    return [
+        train(Dataset.from_annotations(invented_annotations(40, seed), codebook), codebook, quick_options())
+        for seed in (2, 3, 4)
+    ]
+
+
+def test_a_rollback_leads_to_the_model_before_and_to_the_one_before_that(
+    three: list[TrainedModel], tmp_path: Path
+) -> None:
+    """Activating the active model again is no step; at the end there is none left to go back to."""
+    registry = Registry(tmp_path / "models")
+    a, b, c = (_added(registry, model, tmp_path, 2030 + n) for n, model in enumerate(three))
+    assert registry.previous() is None
+    for version in (a, b, b, c):
+        registry.activate(version)
+    assert registry.previous() == b
+    assert (registry.rollback(), registry.active(), registry.previous()) == (b, b, a)
+    assert registry.rollback() == a
+    with pytest.raises(ModelNotFoundError, match="active before"):
+        registry.rollback()
+    assert registry.active() == a
+
+
+def test_a_rollback_skips_what_is_gone_and_what_a_killed_run_left(
+    three: list[TrainedModel], tmp_path: Path
+) -> None:
+    """The history is written before the pointer: its last line may be the active version itself."""
+    registry = Registry(tmp_path / "models")
+    a, b, c = (_added(registry, model, tmp_path, 2030 + n) for n, model in enumerate(three))
+    registry.activate(c)
+    (registry.models_path / "history").write_text(f"{a}\nnonsense\n{b}\n{'0' * 12}\n{c}\n", encoding="utf-8")
+    registry.remove(b)
+    assert registry.rollback() == a
+
+
+def test_a_rollback_to_a_damaged_model_changes_nothing(three: list[TrainedModel], tmp_path: Path) -> None:
+    """The active one stays, and the history too."""
+    registry = Registry(tmp_path / "models")
+    a, b = (_added(registry, model, tmp_path, 2030) for model in three[:2])
+    registry.activate(a)
+    registry.activate(b)
+    _flip(registry.path(a), "weights.npz")
+    with pytest.raises(BundleError):
+        registry.rollback()
+    assert (registry.active(), registry.previous()) == (b, a)
+
+
+def test_pruning_keeps_the_newest_the_active_one_and_the_one_before(
+    three: list[TrainedModel], tmp_path: Path
+) -> None:
+    """However few are to be kept."""
+    registry = Registry(tmp_path / "models")
+    a, b, c = (_added(registry, model, tmp_path, 2030 + n) for n, model in enumerate(three))
+    assert registry.prunable(1) == [a, b]
+    assert registry.prunable(7) == []
+    registry.activate(c)
+    registry.activate(a)
+    assert registry.prunable(0) == [b]
+    with pytest.raises(BundleError, match="active"):
+        registry.remove(a)
+    registry.remove(b)
+    assert registry.versions() == [a, c]
+    assert not [path for path in registry.models_path.iterdir() if path.name.startswith(".")]
+
+
+def test_a_version_that_comes_again_with_more_documents_gets_them(
+    three: list[TrainedModel], tmp_path: Path
+) -> None:
+    """Its scores are the same; the plots of a learning curve are not thrown away, nor lost again."""
+    registry = Registry(tmp_path / "models")
+    version = _added(registry, three[0], tmp_path, 2030)
+    documents = {"card.md": "# Card\n", "plot.learning-curve.svg": "<svg/>\n"}
+    write_bundle(three[0], tmp_path / "made", documents=documents)
+    assert registry.add(tmp_path / "made") == version
+    assert (registry.path(version) / "plot.learning-curve.svg").is_file()
+    assert _added(registry, three[0], tmp_path, 2031) == version
+    assert (registry.path(version) / "plot.learning-curve.svg").is_file()
+    assert Scorer.load(registry.path(version)).version == version
+
+
 def test_a_bundle_that_is_refused_leaves_nothing_behind(bundle: Path, tmp_path: Path) -> None:
     """Not even an empty folder."""
     _flip(bundle, "thresholds.json")

@@ -17,7 +17,8 @@ EXAMPLES = ROOT / "examples"
 COMMANDS = [
     "codebook", "import", "posts", "studio", "push", "pull", "export", "agreement", "anchoring",
     "adjudicate", "suspects", "sample", "train", "evaluate", "learning-curve", "retrain", "models",
-    "activate", "tag", "status", "serve", "settings", "report", "backup", "restore", "erase", "demo",
+    "activate", "rollback", "card", "export-sklearn", "tag", "status", "serve", "settings", "report",
+    "backup", "restore", "erase", "demo",
 ]  # fmt: skip
 
 
@@ -222,9 +223,59 @@ def test_training_is_repeatable_and_the_model_becomes_active(trained: Cli) -> No
     (version,) = trained.json("models")["versions"]
     again = trained("train", "--labels", EXAMPLES / "annotations.jsonl", "--jobs", "2").stdout
     assert version in again
-    assert trained.json("models") == {"active": version, "versions": [version]}
+    assert trained.json("models") == {"active": version, "previous": None, "versions": [version]}
     trained("activate", version)
     assert "no model" in trained("activate", "0123456789ab", code=1).stderr
+
+
+def test_a_model_has_cards_and_plots_and_can_be_exported(trained: Cli, tmp_path: Path) -> None:
+    """The card is shown, both cards and the plots are written, and the estimator comes with a warning."""
+    assert trained("card").stdout.startswith("# Model card: ")
+    assert trained("card", "--dataset").stdout.startswith("# Dataset card: ")
+    trained("card", "--out", tmp_path / "cards")
+    written = sorted(path.name for path in (tmp_path / "cards").iterdir())
+    assert written[:2] == ["card.md", "dataset.md"]
+    assert all(f"({name})" in trained("card").stdout for name in written if name.endswith(".svg"))
+    done = trained("export-sklearn", tmp_path / "model.joblib")
+    assert "loading it runs code" in done.stderr
+    assert (tmp_path / "model.joblib").stat().st_size > 0
+
+
+def test_a_worse_model_is_stored_and_not_activated_unless_it_is_asked_for(cli: Cli, tmp_path: Path) -> None:
+    """Labels shifted from post to post teach nothing; on the good labels that shows."""
+    good = EXAMPLES / "annotations.jsonl"
+    lines = [json.loads(line) for line in good.read_text(encoding="utf-8").splitlines()]
+    tags = [line["tags"] for line in lines]
+    for line, others in zip(lines, [*tags[40:], *tags[:40]], strict=True):
+        line["tags"] = dict.fromkeys(others, []) if isinstance(others, dict) else others
+    bad = tmp_path / "bad.jsonl"
+    bad.write_text("".join(json.dumps(line) + "\n" for line in lines), encoding="utf-8")
+    worse = cli.json("train", "--labels", bad)
+    assert (worse["active"], worse["comparison"]) == (True, None)
+    better = cli.json("train", "--labels", good)
+    assert better["active"]
+    assert better["comparison"]["verdict"] == "better"
+    assert cli.json("models")["previous"] == worse["version"]
+    compared = cli.json("models", "compare", better["version"], worse["version"], "--labels", good)
+    assert compared["verdict"] == "worse"
+    assert set(compared["figures"]) == {"mean_average_precision", "micro_f1", "macro_f1"}
+    assert "worse" in cli("models", "compare", better["version"], worse["version"], "--labels", good).stdout
+
+    seed = ("--seed", "3", "--min-support", "40")
+    refused = cli("train", "--labels", good, *seed)
+    assert "stored, not active" in refused.stdout
+    assert cli.json("models")["active"] == better["version"]
+    forced = cli.json("train", "--labels", good, *seed, "--activate", "yes")
+    assert cli.json("models")["active"] == forced["version"]
+    assert cli.json("rollback")["active"] == better["version"]
+    assert cli.json("rollback")["active"] == worse["version"]
+    assert "active before" in cli("rollback", code=1).stderr
+
+    pruned = cli.json("models", "prune", "--keep", "0", "--dry-run")
+    assert worse["version"] not in pruned["removed"]
+    assert len(cli.json("models")["versions"]) == 3
+    cli("models", "prune", "--keep", "0")
+    assert cli.json("models")["versions"] == [worse["version"]]
 
 
 def test_evaluate_gives_the_figures_by_tag(trained: Cli, tmp_path: Path) -> None:

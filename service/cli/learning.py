@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import tempfile
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypedDict, Unpack, get_args
 
@@ -14,12 +14,13 @@ from annotations.labels import read_labels
 from annotations.ledger.studio import stored_annotations
 from annotations.records import Annotation
 from classifiers import validation
-from classifiers.bundle import write_bundle
 from classifiers.dataset import Dataset
 from classifiers.evaluation import evaluate
+from classifiers.learning_curve import CurveOptions, learning_curve
 from classifiers.registry import Registry
 from classifiers.thresholds import Policy, ThresholdOptions
 from classifiers.training import TrainingOptions, train
+from service.activation import Activate, NewModel, Stored, store
 from service.cli import console
 from service.cli.models import chosen_scorer, model_option
 from service.settings import Settings
@@ -54,22 +55,23 @@ def labels_in_use(settings: Settings, file: Path | None, codebook: Codebook) -> 
 def train_and_activate(settings: Settings, annotations: list[Annotation], options: TrainingOptions) -> str:
     """Train on all annotations, store the bundle in the workspace, make it the active model, return its version."""
     registry = Registry(settings.workspace.models_path)
-    with tempfile.TemporaryDirectory() as folder:
-        bundle = Path(folder) / "bundle"
-        fit(settings, annotations, options, bundle)
-        version = registry.add(bundle)
-    registry.activate(version)
-    return version
+    return store(registry, fit(settings, annotations, options), "yes").version
 
 
-def fit(settings: Settings, annotations: list[Annotation], options: TrainingOptions, out: Path) -> str:
-    """Train on all annotations, write the bundle to ``out`` and return its version."""
+def fit(
+    settings: Settings, annotations: list[Annotation], options: TrainingOptions, *, with_curve: bool = False
+) -> NewModel:
+    """Train on all annotations; ``with_curve`` measures a learning curve too, which costs 25 trainings more."""
     codebook = console.codebook(settings)
     dataset = Dataset.from_annotations(annotations, codebook)
     console.say(f"Training on {len(dataset):,} posts, {len(dataset.tag_ids)} tags ...")
     with console.progress("Fitting", "models") as progress:
         trained = train(dataset, codebook, options, progress)
-    return write_bundle(trained, out)
+    if not with_curve:
+        return NewModel(trained, dataset)
+    curve_options = CurveOptions(training=replace(options, n_folds=3), n_repeats=1)
+    with console.progress("Learning curve", "models") as progress:
+        return NewModel(trained, dataset, learning_curve(dataset, codebook, curve_options, progress))
 
 
 class _Thresholds(TypedDict):
@@ -124,19 +126,58 @@ class _Thresholds(TypedDict):
     show_default=True,
     help="A tag with fewer positive posts is not predicted.",
 )
+@click.option(
+    "--activate",
+    type=click.Choice(get_args(Activate)),
+    default="auto",
+    show_default=True,
+    help="auto: unless it is worse than the active model on these labels, out of fold.",
+)
+@click.option(
+    "--learning-curve", "with_curve", is_flag=True, help="Measure one for the card: 25 trainings more."
+)
+@console.json_option
 def train_command(
-    labels: Path | None, out: Path | None, seed: int, jobs: int, **thresholds: Unpack[_Thresholds]
+    labels: Path | None,
+    out: Path | None,
+    seed: int,
+    jobs: int,
+    activate: Activate,
+    with_curve: bool,
+    as_json: bool,
+    **thresholds: Unpack[_Thresholds],
 ) -> None:
-    """Train a model on all labels; it becomes the active one, or is written to --out."""
+    """Train a model on all labels, with its cards; it becomes the active one, or is written to --out.
+
+    A first model becomes active. Later ones do unless they are worse than the active one: see --activate.
+    """
     settings = console.settings()
     annotations = labels_in_use(settings, labels, console.codebook(settings))
     options = TrainingOptions(seed=seed, n_jobs=jobs, thresholds=ThresholdOptions(**thresholds))
+    made = fit(settings, annotations, options, with_curve=with_curve)
     if out is not None:
-        version = fit(settings, annotations, options, out)
-        click.echo(f"Model {version} written to {out}")
+        version = made.write(out)
+        if as_json:
+            console.print_json({"version": version, "active": False, "path": str(out)})
+        else:
+            click.echo(f"Model {version} written to {out}")
+        return
+    with console.progress("Comparing", "samples") as progress:
+        stored = store(Registry(settings.workspace.models_path), made, activate, progress)
+    if as_json:
+        console.print_json(stored.to_dict())
     else:
-        version = train_and_activate(settings, annotations, options)
-        click.echo(f"Model {version} is active")
+        _print_stored(stored)
+
+
+def _print_stored(stored: Stored) -> None:
+    if stored.active:
+        click.echo(f"Model {stored.version} is active")
+        if stored.contest:
+            click.echo(stored.reason)
+    else:
+        click.echo(f"Model {stored.version} is stored, not active. {stored.reason}")
+        click.echo(f"To use it all the same: talkingpoints activate {stored.version}")
 
 
 @click.command("evaluate")
