@@ -13,15 +13,16 @@ time are compared with all.
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
-from typing import IO, Any
+from itertools import islice
+from typing import IO
 
 import numpy as np
 import numpy.typing as npt
 from scipy import sparse
 from scipy.sparse.csgraph import connected_components
-from sqlalchemy import Connection, Row, Select, bindparam, delete, func, insert, select, update
+from sqlalchemy import Connection, delete, func, insert, select, update
 
 from annotations.errors import LedgerError
 from annotations.ledger.store import Ledger, among
@@ -39,6 +40,7 @@ _PAIRS_AT_ONCE = 200_000
 _ALGORITHM_KEY, _UNTIL_KEY = "signatures", "near_duplicates_until"
 
 _Numbers = npt.NDArray[np.int64]
+_Places = npt.NDArray[np.int32]
 
 
 def find_near_duplicates(ledger: Ledger) -> int:
@@ -112,28 +114,26 @@ def renew_signatures(ledger: Ledger) -> None:
         _set_info(connection, _ALGORITHM_KEY, ALGORITHM)
 
 
-def _groups(connection: Connection, until: int) -> tuple[_Numbers, _Numbers]:
+def _groups(connection: Connection, until: int) -> tuple[_Numbers, _Places]:
     """Return the numbers of all signatures, and for each a group: the same for signatures that are linked.
 
     Groups in which nothing came after ``until`` are not looked at, and fall apart into single signatures.
     """
     with ExitStack() as files:
-        spools = [files.enter_context(tempfile.TemporaryFile()) for _ in range(2 + _BANDS)]
+        numbers, *bands = [files.enter_context(tempfile.TemporaryFile()) for _ in range(1 + _BANDS)]
         for seqs, rows in _pages(connection):
-            spools[0].write(seqs.tobytes())
-            spools[1].write(rows.tobytes())
-            for spool, band in zip(spools[2:], rows.view(np.uint64).T, strict=True):
-                spool.write(band.tobytes())
-        for spool in spools:
-            spool.flush()
-        seqs = _read(spools[0]).view(np.int64)
-        rows = np.memmap(spools[1], dtype=np.uint16, mode="r").reshape(-1, PLACES)
-        is_new, bands = seqs > until, spools[2:]
-        groups: _Numbers = np.arange(len(seqs), dtype=np.int64)
-        for number, spool in enumerate(bands):
-            following = _read(bands[(number + 1) % _BANDS])
-            pairs = [_alike(rows, groups, *pair) for pair in _candidates(_read(spool), following, is_new)]
-            groups = _linked(groups, pairs)
+            numbers.write(seqs.tobytes())
+            for band, column in zip(bands, rows.view(np.uint64).T, strict=True):
+                band.write(column.tobytes())
+        seqs = _read(numbers).view(np.int64)
+        groups: _Places = np.arange(len(seqs), dtype=np.int32)
+        is_new = seqs > until
+        for number, band in enumerate(bands):
+            left, right = _candidates(_read(band), _read(bands[(number + 1) % _BANDS]), is_new)
+            apart = groups[left] != groups[right]
+            left, right = left[apart], right[apart]
+            alike = _similarity(bands, left, right) >= SIMILARITY
+            groups = _linked(groups, left[alike], right[alike])
         return seqs, groups
 
 
@@ -153,88 +153,108 @@ def _read(spool: IO[bytes]) -> npt.NDArray[np.uint64]:
 
 def _candidates(
     band: npt.NDArray[np.uint64], following: npt.NDArray[np.uint64], is_new: npt.NDArray[np.bool_]
-) -> Iterator[tuple[_Numbers, _Numbers]]:
-    """Yield pairs of places that hold the same number in ``band``, among those that something new holds too.
+) -> tuple[_Places, _Places]:
+    """Return pairs of places that hold the same number in ``band``, among those that something new holds too.
 
     In a long run of equal numbers each place is paired with its neighbours, by the following band, and with
     the first.
     """
-    order = np.lexsort((following, band))
+    order = np.lexsort((following, band)).astype(np.int32)
     values = band[order]
     same = values[1:] == values[:-1]
     kept = np.concatenate([[False], same]) | np.concatenate([same, [False]])
     order, values = order[kept], values[kept]
     if not len(values):
-        return
+        return order, order
     starts = np.flatnonzero(np.concatenate([[True], values[1:] != values[:-1]]))
     sizes = np.diff([*starts, len(values)])
     kept = np.repeat(np.add.reduceat(is_new[order].astype(np.int64), starts) > 0, sizes)
     first = np.repeat(order[starts], sizes)[kept]
     order, values = order[kept], values[kept]
+    pairs = [(first, order)]
     for step in range(1, min(_NEIGHBOURS, len(order) - 1) + 1):
         same = values[step:] == values[:-step]
-        yield order[:-step][same], order[step:][same]
-    yield first[first != order], order[first != order]
+        pairs.append((order[:-step][same], order[step:][same]))
+    return np.concatenate([left for left, _ in pairs]), np.concatenate([right for _, right in pairs])
 
 
-def _alike(rows: Any, groups: _Numbers, left: _Numbers, right: _Numbers) -> tuple[_Numbers, _Numbers]:
-    """Return those of the pairs that are similar and not linked yet."""
-    apart = groups[left] != groups[right]
-    left, right = left[apart], right[apart]
-    alike = np.zeros(len(left), dtype=bool)
-    for at in range(0, len(left), _PAIRS_AT_ONCE):
-        here = slice(at, at + _PAIRS_AT_ONCE)
-        alike[here] = (rows[left[here]] == rows[right[here]]).mean(axis=1) >= SIMILARITY
-    return left[alike], right[alike]
+def _similarity(bands: Sequence[IO[bytes]], left: _Places, right: _Places) -> npt.NDArray[np.float64]:
+    """Return the share of equal places of each pair; one band after the other, so that memory stays small."""
+    equal = np.zeros(len(left), dtype=np.int32)
+    for band in bands if len(left) else ():
+        places = _read(band).view(np.uint16).reshape(-1, _BAND)
+        for at in range(0, len(left), _PAIRS_AT_ONCE):
+            here = slice(at, at + _PAIRS_AT_ONCE)
+            equal[here] += (places[left[here]] == places[right[here]]).sum(axis=1, dtype=np.int32)
+    return equal / PLACES
 
 
-def _linked(groups: _Numbers, pairs: Sequence[tuple[_Numbers, _Numbers]]) -> _Numbers:
+def _linked(groups: _Places, left: _Places, right: _Places) -> _Places:
     """Return the groups after linking pairs."""
-    if not sum(len(left) for left, _ in pairs):
+    if not len(left):
         return groups
-    left, right = (groups[np.concatenate([pair[side] for pair in pairs])] for side in (0, 1))
-    graph = sparse.coo_array((np.ones(len(left), dtype=bool), (left, right)), shape=(len(groups),) * 2)
+    edges = (groups[left], groups[right])
+    graph = sparse.coo_array((np.ones(len(left), dtype=bool), edges), shape=(len(groups),) * 2)
     _, components = connected_components(graph, directed=False)
-    linked: _Numbers = components[groups].astype(np.int64)
+    linked: _Places = components.astype(np.int32)[groups]
     return linked
 
 
-def _join(connection: Connection, seqs: _Numbers, groups: _Numbers) -> None:
+def _join(connection: Connection, seqs: _Numbers, groups: _Places) -> None:
     """Store groups of two and more, with the clusters that they touch; a cluster is named by its first post."""
-    sizes = np.bincount(groups, minlength=len(groups))
-    members = np.flatnonzero(sizes[groups] > 1)
-    group_of = dict(zip(seqs[members].tolist(), groups[members].tolist(), strict=True))
-    posts_of: dict[int, list[str]] = {}
-    for row in _in_pages(connection, select(post_signatures.c.seq, post_signatures.c.post_id), group_of):
-        posts_of.setdefault(group_of[row.seq], []).append(row.post_id)
-    everyone = [post_id for found in posts_of.values() for post_id in found]
-    old = {row.post_id: row.cluster for row in _in_pages(connection, select(near_duplicates), everyone)}
-    names: dict[str, str] = {}  # of an old cluster, or of a new member: what it is joined to
+    members = np.flatnonzero(np.bincount(groups, minlength=len(groups))[groups] > 1)
+    members = members[np.argsort(groups[members], kind="stable")]
+    least: dict[int, str] = {}
+    touched: dict[int, set[str]] = {}
+    for group, post_id, cluster in _with_clusters(connection, seqs, groups, members):
+        least[group] = min(post_id, least.get(group, post_id))
+        if cluster is not None:
+            touched.setdefault(group, set()).add(cluster)
+    renamed = _renamed(least, touched)
+    for old in sorted({old for found in touched.values() for old in found}):
+        if old != renamed[old]:
+            here = near_duplicates.c.cluster == old
+            connection.execute(update(near_duplicates).where(here).values(cluster=renamed[old]))
+    names = {group: renamed[min(touched[group])] if group in touched else least[group] for group in least}
+    new = (
+        {"post_id": post_id, "cluster": names[group]}
+        for group, post_id, cluster in _with_clusters(connection, seqs, groups, members)
+        if cluster is None
+    )
+    while rows := list(islice(new, _PAGE)):
+        connection.execute(insert(near_duplicates), rows)
+
+
+def _renamed(least: dict[int, str], touched: dict[int, set[str]]) -> dict[str, str]:
+    """Return the new name of each old cluster that a group touches: the first name of all that is joined to it."""
+    names: dict[str, str] = {}
 
     def root(name: str) -> str:
-        while names.get(name, name) != name:
+        while names.setdefault(name, name) != name:
             name = names[name]
         return name
 
-    for found in posts_of.values():
-        joined = {root(old.get(post_id, post_id)) for post_id in found}
+    for group, found in touched.items():
+        joined = {least[group], *map(root, found)}
         for name in joined:
             names[name] = min(joined)
-    renamed = [{"old": name, "new": root(name)} for name in set(old.values()) if root(name) != name]
-    if renamed:
-        here = near_duplicates.c.cluster == bindparam("old")
-        connection.execute(update(near_duplicates).where(here).values(cluster=bindparam("new")), renamed)
-    new = [{"post_id": name, "cluster": root(name)} for name in everyone if name not in old]
-    if new:
-        connection.execute(insert(near_duplicates), new)
+    return {old: root(old) for old in list(names)}
 
 
-def _in_pages(connection: Connection, query: Select[Any], keys: Iterable[int | str]) -> Iterator[Row[Any]]:
-    """Yield the rows of a query whose first column is one of ``keys``."""
-    wanted = list(keys)
-    column = query.selected_columns[0]
-    for first in range(0, len(wanted), _PAGE):
-        yield from connection.execute(query.where(among(connection, column, wanted[first : first + _PAGE])))
+def _with_clusters(
+    connection: Connection, seqs: _Numbers, groups: _Places, members: npt.NDArray[np.int64]
+) -> Iterator[tuple[int, str, str | None]]:
+    """Yield the group, the post and the present cluster of each signature that is in a group."""
+    alike = near_duplicates.c.post_id == post_signatures.c.post_id
+    query = select(post_signatures.c.seq, post_signatures.c.post_id, near_duplicates.c.cluster).select_from(
+        post_signatures.outerjoin(near_duplicates, alike)
+    )
+    for first in range(0, len(members), _PAGE):
+        page = members[first : first + _PAGE]
+        group_of = dict(zip(seqs[page].tolist(), groups[page].tolist(), strict=True))
+        wanted = among(connection, post_signatures.c.seq, list(group_of))
+        for row in connection.execute(query.where(wanted)).all():
+            yield group_of[row.seq], row.post_id, row.cluster
 
 
 def _info(connection: Connection, key: str) -> str | None:
