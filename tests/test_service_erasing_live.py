@@ -143,7 +143,7 @@ def test_the_files_of_deleted_exports_go(desk: Desk) -> None:
     """Every full pull makes an export and deletes it again; Label Studio keeps its file."""
     folder = desk.studio.local.path / EXPORTS
     assert list(folder.rglob("*.json"))
-    assert remove_leftover_exports(desk.studio.local.path) == 0  # they are too fresh to be sure
+    assert remove_leftover_exports(desk.studio.local.path, fresh_seconds=3600) == 0  # too fresh to be sure
     assert remove_leftover_exports(desk.studio.local.path, fresh_seconds=0) > 0
     assert not list(folder.rglob("*.json"))
     desk.pull(full=True)

@@ -113,7 +113,8 @@ def _repeats(blocks: Iterable[list[str]]) -> bool:
         lines = [line.strip() for line in block if _is_content(line)]
         if len(without_repetition(lines, repeating=False)) < len(lines):
             return True
-        without = without or _is_long(lines[1:])
+        if len(without_repetition(lines)) == len(lines):  # a short run that comes twice is no sign of either
+            without = without or _is_long(lines[1:])
     return not without
 
 
