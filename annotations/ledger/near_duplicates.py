@@ -218,8 +218,7 @@ def _join(connection: Connection, seqs: _Numbers, groups: _Numbers) -> None:
 
     for found in posts_of.values():
         joined = {root(old.get(post_id, post_id)) for post_id in found}
-        for name in joined:
-            names[name] = min(joined)
+        names.update(dict.fromkeys(joined, min(joined)))
     renamed = [{"old": name, "new": root(name)} for name in set(old.values()) if root(name) != name]
     if renamed:
         here = near_duplicates.c.cluster == bindparam("old")
