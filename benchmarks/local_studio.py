@@ -11,13 +11,17 @@ from pathlib import Path
 from annotations.studio.server import LocalStudio, RunningStudio
 
 
+def studio_environment() -> Path:
+    """Return the environment in which Label Studio is installed."""
+    return Path(os.environ.get("TALKINGPOINTS_STUDIO_ENV", ".venv-studio")).absolute()
+
+
 @contextmanager
 def temporary_studio() -> Iterator[tuple[RunningStudio, Path]]:
     """Yield a running Label Studio and the folder it may be used with."""
-    environment = Path(os.environ.get("TALKINGPOINTS_STUDIO_ENV", ".venv-studio")).absolute()
     with tempfile.TemporaryDirectory() as folder:
         home = Path(folder)
-        studio = LocalStudio(home / "studio", environment)
+        studio = LocalStudio(home / "studio", studio_environment())
         try:
             yield studio.up(), home
         finally:

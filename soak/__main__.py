@@ -11,16 +11,17 @@ from pathlib import Path
 
 from annotations.errors import TalkingPointsError
 from annotations.testing import NoServerError, postgresql_server
-from benchmarks.local_studio import temporary_studio
+from benchmarks.local_studio import studio_environment, temporary_studio
 from soak.examples import many_examples
 from soak.fuzzing import NAMES, fuzz, missing
 from soak.import_kills import kill_imports
 from soak.large_file import read_large
 from soak.outcome import Outcome, measured, print_table
+from soak.server_kills import kill_servers
 from soak.studio_kills import desk, kill_pulls, kill_pushes
 from soak.train_kills import kill_trainings
 
-PARTS = ("import", "push", "pull", "train", "fuzz", "examples", "large")
+PARTS = ("import", "push", "pull", "server", "train", "fuzz", "examples", "large")
 
 
 def main(arguments: list[str]) -> int:
@@ -29,7 +30,7 @@ def main(arguments: list[str]) -> int:
     outcomes: list[Outcome] = []
     parts = {
         "import": _imports,
-        "push": _studio,
+        "push+pull+server": _studio,
         "train": _trainings,
         "fuzz": _fuzzing,
         "examples": _examples,
@@ -37,7 +38,7 @@ def main(arguments: list[str]) -> int:
     }
     with tempfile.TemporaryDirectory(dir=options.scratch, ignore_cleanup_errors=True) as scratch:
         for name, part in parts.items():
-            if name in options.only or (name == "push" and "pull" in options.only):
+            if set(name.split("+")) & set(options.only):
                 for outcome in part(options, Path(scratch)):
                     outcomes.append(outcome)
                     print(f"{outcome.part}: {outcome.verdict}", flush=True)
@@ -54,6 +55,7 @@ def _options(arguments: list[str]) -> argparse.Namespace:
     parser.add_argument(
         "--messages", type=int, default=60_000, help="messages of the file whose import is killed"
     )
+    parser.add_argument("--server-kills", type=int, default=8, help="kills of Label Studio itself")
     parser.add_argument("--fuzz-seconds", type=int, default=120, help="of each format")
     parser.add_argument("--examples", type=int, default=3_000, help="of each property")
     parser.add_argument("--large-mb", type=int, default=2_048, help="size of the very large file")
@@ -90,6 +92,10 @@ def _studio(options: argparse.Namespace, scratch: Path) -> Iterator[Outcome]:
                     with measured(Outcome(f"kills of {name}")) as outcome:
                         part(outcome, here, options.kills, options.seed)
                     yield outcome
+            if "server" in options.only:
+                with measured(Outcome("kills of Label Studio")) as outcome:
+                    kill_servers(outcome, here, studio_environment(), options.server_kills, options.seed)
+                yield outcome
     except TalkingPointsError as error:
         yield Outcome("kills of push and pull", skipped=f"no Label Studio: {error}")
 

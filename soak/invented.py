@@ -8,19 +8,27 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-_SENTENCES = (
-    "The ministry of Calverra welcomes the talks on the river Tavel",
-    "No capital can speak for every valley, the minister said on {day}",
-    "Многополярный мир становится реальностью, напомнили в ведомстве",
-    "El puente de Oria pertenece a todos los pueblos del valle",
-    "The {n} delegates of the coast council repeated their old tricks",
-    "外交部长表示，河流属于每一个村庄",
-    "Water must be shared by all, wrote envoy number {n}",
-    "Вода должна принадлежать всем деревням, заявил посланник {n}",
-    "Read the full text of the briefing of {day}",
-    "The charter of the League of Valleys remains the foundation 🕊️",
+_SYLLABLES = (
+    "ta",
+    "vel",
+    "o",
+    "ria",
+    "cal",
+    "ver",
+    "ne",
+    "mu",
+    "sta",
+    "lin",
+    "рек",
+    "мир",
+    "во",
+    "да",
+    "ña",
+    "pue",
+    "河",
+    "议",
 )
-_DAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday")
+_N_WORDS = 4_000
 _START = 1_700_000_000
 
 
@@ -31,13 +39,14 @@ def messages(count: int, seed: int = 0, sentences: int = 4) -> Iterator[dict[str
     messages without text, and some that must be refused.
     """
     chance = random.Random(seed)
+    words = _vocabulary()
     texts: list[str] = []
     for number in range(1, count + 1):
         message: dict[str, Any] = {
             "id": number,
             "type": "message",
             "date_unixtime": str(_START + 60 * number),
-            "text": _text(chance, number, sentences),
+            "text": _text(chance, words, number, sentences),
         }
         kind = chance.random()
         if kind < 0.05 and texts:
@@ -87,7 +96,14 @@ def write_large_export(path: Path, size: int, seed: int = 0) -> int:
     return number
 
 
-def _text(chance: random.Random, number: int, sentences: int) -> str:
-    chosen = [chance.choice(_SENTENCES) for _ in range(chance.randint(1, 2 * sentences))]
-    body = ". ".join(each.format(day=chance.choice(_DAYS), n=chance.randrange(10_000)) for each in chosen)
-    return f"{body}. #valley{number % 7}"
+def _vocabulary() -> list[str]:
+    chance = random.Random(1)
+    return ["".join(chance.choices(_SYLLABLES, k=chance.randint(1, 4))) for _ in range(_N_WORDS)]
+
+
+def _text(chance: random.Random, words: list[str], number: int, sentences: int) -> str:
+    made = (
+        " ".join(chance.choices(words, k=chance.randint(4, 16)))
+        for _ in range(chance.randint(1, 2 * sentences))
+    )
+    return f"{'. '.join(made)}. 🕊️ #valley{number % 7}"

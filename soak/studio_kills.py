@@ -62,8 +62,7 @@ def desk(running: RunningStudio, home: Path, folder: Path) -> Desk:
 
 def kill_pushes(outcome: Outcome, desk: Desk, n_kills: int, seed: int) -> None:
     """Kill pushes into a new project each; the next run must leave every post there exactly once."""
-    template = desk.folder / "push.db"
-    _import(template, desk.folder / "push.json", _PUSHED, seed)
+    template = posts_to_push(desk, seed)
     projects: dict[int, ProjectRow] = {}
 
     def ledger(number: int) -> Path:
@@ -76,13 +75,14 @@ def kill_pushes(outcome: Outcome, desk: Desk, n_kills: int, seed: int) -> None:
 
     def check(number: int) -> Iterator[str]:
         desk.command("push", ledger(number)).run()
-        yield from _pushed_wrongly(desk, ledger(number), projects[number])
+        yield from pushed_wrongly(desk, ledger(number), projects[number])
 
     kill_often(outcome, n_kills, seed, Try(prepare, check))
     outcome.note += f", {_PUSHED:,} messages"
 
 
-def _pushed_wrongly(desk: Desk, ledger: Path, project: ProjectRow) -> Iterator[str]:
+def pushed_wrongly(desk: Desk, ledger: Path, project: ProjectRow) -> Iterator[str]:
+    """Compare the tasks of a project with the posts of a ledger."""
     with closing(open_ledger(f"sqlite:///{ledger}")) as opened, desk.running.client() as client:
         wanted = {_key(each): each.post.text for each in current_posts(opened) if each.duplicate_of is None}
         known = {key: row.task_id for key, row in task_rows(opened, project.key).items()}
@@ -103,7 +103,7 @@ def _pushed_wrongly(desk: Desk, ledger: Path, project: ProjectRow) -> Iterator[s
 def kill_pulls(outcome: Outcome, desk: Desk, n_kills: int, seed: int) -> None:
     """Kill pulls, every second one of what changed since an earlier pull; the next run must hold every annotation."""
     first, second = desk.folder / "pull.db", desk.folder / "pulled.db"
-    wanted = _annotated(desk, first, seed, second)
+    wanted = annotated(desk, first, seed, second)
     whole: dict[int, Content] = {}
     for place, template in enumerate((first, second)):
         copy = desk.folder / f"whole{place}.db"
@@ -120,21 +120,27 @@ def kill_pulls(outcome: Outcome, desk: Desk, n_kills: int, seed: int) -> None:
 
     def check(number: int) -> Iterator[str]:
         desk.command("pull", ledger(number)).run()
-        with closing(open_ledger(f"sqlite:///{ledger(number)}")) as opened:
-            pulled = [(each.post_id, dict(each.tags)) for each in stored_annotations(opened)]
-        if dict(pulled) != wanted or len(pulled) != len(wanted):
-            yield f"{len(pulled)} annotations were pulled, and they are not the {len(wanted)} that were made"
+        yield from pulled_wrongly(ledger(number), wanted)
         yield from differences(content(f"sqlite:///{ledger(number)}"), whole[number % 2])
 
     kill_often(outcome, n_kills, seed, Try(prepare, check))
     outcome.note += f", {len(wanted):,} annotations"
 
 
-_Made = dict[str, dict[str, tuple[Span, ...]]]
+def pulled_wrongly(ledger: Path, wanted: Made) -> Iterator[str]:
+    """Compare the annotations of a ledger with those that were made."""
+    with closing(open_ledger(f"sqlite:///{ledger}")) as opened:
+        pulled = [(each.post_id, dict(each.tags)) for each in stored_annotations(opened)]
+    if dict(pulled) != wanted or len(pulled) != len(wanted):
+        yield f"{len(pulled)} annotations were pulled, and they are not the {len(wanted)} that were made"
 
 
-def _annotated(desk: Desk, first: Path, seed: int, second: Path) -> _Made:
-    """Push posts, annotate them, pull into a copy of the ledger, and then change some annotations.
+Made = dict[str, dict[str, tuple[Span, ...]]]
+"""The tags of each annotated post."""
+
+
+def annotated(desk: Desk, first: Path, seed: int, second: Path, *, changes: bool = True) -> Made:
+    """Push posts, annotate them, pull into a copy of the ledger, and then change some annotations (if wanted).
 
     Returns the tags of each post that are in Label Studio in the end.
     """
@@ -144,7 +150,7 @@ def _annotated(desk: Desk, first: Path, seed: int, second: Path) -> _Made:
     with closing(open_ledger(f"sqlite:///{first}")) as opened:
         posts = {each.post.post_id: each.post for each in current_posts(opened)}
         rows = [row for row in task_rows(opened, project.key).values() if row.task_id is not None]
-    made: _Made = {}
+    made: Made = {}
     with desk.running.client() as client:
 
         def annotate(row: TaskRow, shift: int) -> dict[str, Any]:
@@ -160,6 +166,8 @@ def _annotated(desk: Desk, first: Path, seed: int, second: Path) -> _Made:
         ]
         shutil.copy(first, second)
         desk.command("pull", second).run()
+        if not changes:
+            return made
         for place in range(0, later, 7):
             client.update_annotation(numbers[place], annotate(rows[place], place + 1))
         for place in range(3, later, 50):
@@ -168,6 +176,14 @@ def _annotated(desk: Desk, first: Path, seed: int, second: Path) -> _Made:
         for place, row in enumerate(rows[later:]):
             client.annotate(row.task_id or 0, annotate(row, place))
     return made
+
+
+def posts_to_push(desk: Desk, seed: int) -> Path:
+    """Return a ledger of posts that are in no project."""
+    template = desk.folder / "push.db"
+    if not template.exists():
+        _import(template, desk.folder / "push.json", _PUSHED, seed)
+    return template
 
 
 def _import(ledger: Path, source: Path, n_messages: int, seed: int) -> None:

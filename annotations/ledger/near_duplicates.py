@@ -236,8 +236,7 @@ def _renamed(least: dict[int, str], touched: dict[int, set[str]]) -> dict[str, s
 
     for group, found in touched.items():
         joined = {least[group], *map(root, found)}
-        for name in joined:
-            names[name] = min(joined)
+        names.update(dict.fromkeys(joined, min(joined)))
     return {old: root(old) for old in list(names)}
 
 
