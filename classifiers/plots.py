@@ -93,7 +93,7 @@ def _precision_recall(figure: Any, unseen: Unseen) -> None:
         if not truth.any():
             continue
         recall, precision = precision_recall(truth, unseen.score[:, k])
-        axes.step(recall, precision, where="post", color=_NAVY, linewidth=1.2)
+        axes.step(recall, precision, where="pre", color=_NAVY, linewidth=1.2)
         hits, n_yes = int((truth & unseen.yes[:, k]).sum()), int(unseen.yes[:, k].sum())
         if n_yes:
             axes.plot(hits / truth.sum(), hits / n_yes, "o", color=_ORANGE, markersize=4)
