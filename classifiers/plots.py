@@ -93,7 +93,7 @@ def _precision_recall(figure: Any, unseen: Unseen) -> None:
         if not truth.any():
             continue
         recall, precision = precision_recall(truth, unseen.score[:, k])
-        axes.step(recall, precision, where="post", color=_NAVY, linewidth=1.2)
+        axes.step(recall, precision, where="pre", color=_NAVY, linewidth=1.2)
         hits, n_yes = int((truth & unseen.yes[:, k]).sum()), int(unseen.yes[:, k].sum())
         if n_yes:
             axes.plot(hits / truth.sum(), hits / n_yes, "o", color=_ORANGE, markersize=4)
@@ -107,10 +107,8 @@ def _reliability(figure: Any, unseen: Unseen) -> None:
         columns = slice(None) if k == 0 else slice(k - 1, k)
         found = reliability(unseen.truth[:, columns], unseen.score[:, columns])
         axes.plot((0, 1), (0, 1), color=_GREY, linewidth=0.8, linestyle=":")
-        bars = (np.maximum(found.observed - found.low, 0), np.maximum(found.high - found.observed, 0))
-        axes.errorbar(
-            found.predicted, found.observed, yerr=bars, fmt="o", color=_NAVY, markersize=3, linewidth=0.8
-        )
+        axes.vlines(found.predicted, found.low, found.high, color=_NAVY, linewidth=0.8)
+        axes.plot(found.predicted, found.observed, "o", color=_NAVY, markersize=3)
     figure.supxlabel("mean probability in ten bins (bars: 95 % intervals by Wilson)")
     figure.supylabel("share of posts with the tag")
 
@@ -140,7 +138,9 @@ def _confusions(figure: Any, unseen: Unseen) -> None:
     size = 0.3 * len(names) + 3
     figure.set_size_inches(size, size)
     axes = figure.subplots()
-    axes.imshow(np.nan_to_num(table), cmap="Oranges", vmin=0, vmax=1)
+    edges = np.arange(len(names) + 1) - 0.5
+    axes.pcolormesh(edges, edges, np.nan_to_num(table), cmap="Oranges", vmin=0, vmax=1)
+    axes.invert_yaxis()
     axes.set_xticks(range(len(names)), names, rotation=90)
     axes.set_yticks(range(len(names)), names)
     for i, j in np.argwhere(np.nan_to_num(table) >= 0.05):
@@ -168,9 +168,9 @@ def _learning_curve(figure: Any, curve: LearningCurve) -> None:
     )
     axes.plot(curve.sizes, curve.scores, "o", color=_NAVY, markersize=4, label="measured")
     now = curve.law.at(curve.n_posts)
-    bars = [[curve.gain - curve.gain_low], [curve.gain_high - curve.gain]]
     label = f"{curve.more} posts more, 95 % interval of the gain"
-    axes.errorbar([last], [now + curve.gain], yerr=bars, fmt="s", color=_ORANGE, markersize=4, label=label)
+    axes.vlines([last], now + curve.gain_low, now + curve.gain_high, color=_ORANGE, linewidth=1)
+    axes.plot([last], [now + curve.gain], "s", color=_ORANGE, markersize=4, label=label)
     axes.set(xlabel="posts in training", ylabel="mean average precision")
     axes.legend(loc="lower right", frameon=False)
 

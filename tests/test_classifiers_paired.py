@@ -74,8 +74,8 @@ def test_weights_count_posts_as_repeating_them_does(seed: int, n_posts: int, n_t
     t, s, y = truth[rows][:, here], score[rows][:, here], yes[rows][:, here]
     wanted = [
         np.mean([average_precision_score(t[:, k], s[:, k]) for k in range(t.shape[1])]),
-        f1_score(t, y, average="micro", zero_division=0),
-        f1_score(t, y, average="macro", zero_division=0),
+        f1_score(t.ravel(), y.ravel(), zero_division=0),
+        np.mean([f1_score(t[:, k], y[:, k], zero_division=0) for k in range(t.shape[1])]),
     ]
     assert found == pytest.approx(wanted)
 
@@ -117,7 +117,8 @@ def test_near_duplicates_of_known_posts_are_left_out(contenders: dict[str, Conte
         replace(each, post_id=f"forwarded/{each.post_id}", text=f"{each.text} Indeed.") for each in GOOD[:20]
     ]
     found = contest(_dataset([*GOOD, *edited]), contenders["bad"], contenders["good"])
-    assert found.n_left_out == 10
+    n_alike_anyway = contest(_dataset(GOOD), contenders["bad"], contenders["good"]).n_left_out
+    assert found.n_left_out == n_alike_anyway + 10
     alone = contest(_dataset(edited), contenders["bad"], contenders["good"])
     assert alone.n_left_out == 0  # that they are known can only be seen beside the posts themselves
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import joblib
@@ -130,6 +131,18 @@ def test_wrong_input_is_refused_in_words(loaded: TagClassifier) -> None:
         loaded.predict_proba(["a", 1.5])  # type: ignore[list-item]
     with pytest.raises(NotFittedError, match="from_bundle"):
         TagClassifier().predict_proba(["a"])
+
+
+def test_the_documented_example_runs(
+    bundle: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """As it stands in docs/models.md."""
+    document = (Path(__file__).resolve().parents[1] / "docs" / "models.md").read_text(encoding="utf-8")
+    (example,) = re.findall(r"^```python\n(.*?)^```", document, re.MULTILINE | re.DOTALL)
+    export_sklearn(bundle, tmp_path / "model.joblib")
+    monkeypatch.chdir(tmp_path)
+    exec(compile(example, "docs/models.md", "exec"), {})
+    assert "too few examples" in capsys.readouterr().out
 
 
 def test_what_cannot_be_written_leaves_what_was_there(bundle: Path, tmp_path: Path) -> None:

@@ -13,7 +13,14 @@ import pytest
 from service.cli.root import talkingpoints
 
 ROOT = Path(__file__).resolve().parents[1]
-DOCUMENTS = ("README.md", "CONTRIBUTING.md", "docs/api.md", "docs/exports.md", "examples/README.md")
+DOCUMENTS = (
+    "README.md",
+    "CONTRIBUTING.md",
+    "docs/api.md",
+    "docs/exports.md",
+    "docs/models.md",
+    "examples/README.md",
+)
 
 
 def _make(*arguments: str) -> str:

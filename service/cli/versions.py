@@ -82,10 +82,14 @@ def prune_command(keep: int, dry_run: bool, as_json: bool) -> None:
 
 @click.command("activate")
 @click.argument("version")
-def activate_command(version: str) -> None:
+@console.json_option
+def activate_command(version: str, as_json: bool) -> None:
     """Make VERSION the active model, better or not."""
     workspace_registry().activate(version)
-    click.echo(f"Model {version} is active")
+    if as_json:
+        console.print_json({"active": version})
+    else:
+        click.echo(f"Model {version} is active")
 
 
 @click.command("rollback")
