@@ -28,7 +28,7 @@ _MODULES = {
     "suspects": "suspects",
     "sample": "sampling",
     "train": "learning",
-    "evaluate": "learning",
+    "evaluate": "evaluating",
     "learning-curve": "sampling",
     "retrain": "retraining",
     "models": "models",
