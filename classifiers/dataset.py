@@ -6,6 +6,7 @@ import hashlib
 import json
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from enum import IntEnum
 
 import numpy as np
@@ -45,6 +46,8 @@ class Dataset:
         Shape (n_posts,); posts of one group are near-duplicates or revisions and never parted by a split.
     codebooks
         The codebook digests that the annotations name.
+    dates
+        When each post was published; None where that is not known.
     """
 
     post_ids: tuple[str, ...]
@@ -56,6 +59,7 @@ class Dataset:
     evidence: tuple[Evidence, ...]
     groups: npt.NDArray[np.int64]
     codebooks: tuple[str, ...] = ()
+    dates: tuple[datetime | None, ...] = ()
 
     @classmethod
     def from_annotations(
@@ -72,7 +76,7 @@ class Dataset:
             Nothing usable, an unknown tag, a span outside its text, two texts for one revision, or labels
             made with different codebooks unless ``mixed_codebooks`` says that this is wanted.
         """
-        usable = [each for each in annotations if not each.skipped and not _not_analysable(each.flags)]
+        usable = [each for each in annotations if is_usable(each)]
         if not usable:
             raise DatasetError(
                 "no annotation to learn from",
@@ -128,7 +132,13 @@ class Dataset:
             evidence=tuple(self.evidence[row] for row in chosen),
             groups=self.groups[chosen],
             codebooks=self.codebooks,
+            dates=tuple(self.dates[row] for row in chosen) if self.dates else (),
         )
+
+
+def is_usable(annotation: Annotation) -> bool:
+    """Tell whether an annotation counts: it is not skipped and not flagged "Not analysable"."""
+    return not annotation.skipped and not _not_analysable(annotation.flags)
 
 
 def _not_analysable(flags: Collection[str]) -> bool:
@@ -205,4 +215,10 @@ def _gather(annotations: Sequence[Annotation], tag_ids: tuple[str, ...], digests
         evidence=tuple(evidence),
         groups=near_duplicate_groups(texts, post_ids),
         codebooks=digests,
+        dates=tuple(_date(list(readers.values())) for readers in by_post.values()),
     )
+
+
+def _date(readers: Sequence[Annotation]) -> datetime | None:
+    """Return the date of a post, the earliest where its annotations differ."""
+    return min((each.date for each in readers if each.date), default=None)

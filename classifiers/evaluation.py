@@ -2,51 +2,55 @@
 
 Every codebook tag that some post bears counts, also one that the model refuses to predict: its F1 is 0, its
 average precision its prevalence, its probability the base rate of the training posts.  ``abstain`` counts
-as no.  Gold is a strict majority of a post's annotators; a tie is no.
+as no.  Gold is a strict majority of a post's annotators; a tie is no.  ``docs/evaluation.md`` says what every
+figure means.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from annotations.progress import Progress, silent
-from annotations.records import Annotation, Span
-from classifiers import metrics
+from annotations.records import Annotation
 from classifiers.dataset import Dataset
-from classifiers.predictions import Decision
+from classifiers.outcomes import Outcomes, joined, outcomes
+from classifiers.resampling import (
+    Interval,
+    Resamples,
+    TagDraws,
+    interval,
+    mean_draws,
+    overall_draws,
+    tag_draws,
+)
 from classifiers.scorer import Scorer
 
+__all__ = [
+    "Evaluation",
+    "Outcomes",
+    "TagFigures",
+    "evaluate",
+    "headline_draws",
+    "joined",
+    "outcomes",
+    "summarise",
+]
+
 Floats = npt.NDArray[np.float64]
-Bools = npt.NDArray[np.bool_]
-_BATCH = 64
-
-
-@dataclass(frozen=True, slots=True)
-class Outcomes:
-    """What a model said of labelled posts; all arrays are (n_posts, n_tags) unless said.
-
-    ``score`` is the calibrated probability (the training base rate for a refused tag), ``hit`` whether the
-    first passage overlaps an annotator's span (NaN where nobody marked one), ``threshold`` (n_tags,) is NaN
-    for a refused tag.
-    """
-
-    tag_ids: tuple[str, ...]
-    y_true: Bools
-    score: Floats
-    yes: Bools
-    abstained: Bools
-    hit: Floats
-    threshold: Floats
+Intervals = Mapping[str, Interval | None]
 
 
 @dataclass(frozen=True, slots=True)
 class TagFigures:
-    """Figures of one tag; ``threshold`` is None for a refused tag."""
+    """Figures of one tag; ``threshold`` is None for a refused tag.
+
+    ``intervals`` has the 95 % interval of each figure, None where too few groups of posts are there to draw one.
+    """
 
     n_positive: int
     precision: float
@@ -54,22 +58,31 @@ class TagFigures:
     f1: float
     average_precision: float
     brier: float
+    expected_calibration_error: float
+    n_evidence: int
+    evidence_hit_rate: float | None
+    evidence_token_f1: float | None
     threshold: float | None
+    intervals: Intervals = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
 class Evaluation:
     """Figures over all tags that occur in the test posts.
 
-    ``coverage`` is the share of (post, tag) decisions that are not ``abstain``. ``evidence_hit_rate`` is
-    over the gold pairs with an annotated span, whatever the decision; None without such a pair.
+    ``coverage`` is the share of (post, tag) decisions that are not ``abstain``. ``evidence_hit_rate`` and
+    ``evidence_token_f1`` are over the gold pairs with an annotated span, whatever the decision; None without
+    such a pair.
     """
 
     n_posts: int
+    n_groups: int
     n_tags: int
     micro_precision: float
     micro_recall: float
     micro_f1: float
+    macro_precision: float
+    macro_recall: float
     macro_f1: float
     mean_average_precision: float
     brier: float
@@ -77,12 +90,21 @@ class Evaluation:
     expected_calibration_error: float
     coverage: float
     evidence_hit_rate: float | None
+    evidence_token_f1: float | None
     n_evidence: int
     tags: dict[str, TagFigures]
+    intervals: Intervals = field(default_factory=dict)
 
     def to_dict(self) -> dict[str, Any]:
         """Return the figures ready for JSON."""
-        return asdict(self)
+        found = asdict(self)
+        for of in (found, *found["tags"].values()):
+            of["intervals"] = {name: limits and list(limits) for name, limits in of["intervals"].items()}
+        return found
+
+    def headline(self) -> dict[str, Any]:
+        """Return the figures over all tags, without those of each."""
+        return {name: value for name, value in self.to_dict().items() if name != "tags"}
 
 
 def evaluate(scorer: Scorer, annotations: Iterable[Annotation], progress: Progress = silent) -> Evaluation:
@@ -97,91 +119,77 @@ def evaluate(scorer: Scorer, annotations: Iterable[Annotation], progress: Progre
     return summarise(outcomes(scorer, dataset, progress))
 
 
-def outcomes(scorer: Scorer, dataset: Dataset, progress: Progress = silent) -> Outcomes:
-    """Let a model tag the posts of a dataset and set its answers beside the gold."""
-    n = len(dataset)
-    rules = list(scorer.rules.values())
-    score, hit = np.zeros(dataset.shares.shape), np.full(dataset.shares.shape, np.nan)
-    yes, abstained = np.zeros(score.shape, dtype=bool), np.zeros(score.shape, dtype=bool)
-    for first in range(0, n, _BATCH):
-        rows = range(first, min(first + _BATCH, n))
-        for row, prediction in zip(rows, scorer.predict([dataset.texts[row] for row in rows]), strict=True):
-            for k, tag in enumerate(prediction.tags):
-                score[row, k] = rules[k].prevalence if tag.score is None else tag.score
-                yes[row, k] = tag.decision is Decision.YES
-                abstained[row, k] = tag.decision is Decision.ABSTAIN
-            _judge_evidence(scorer, dataset, row, hit)
-        progress(rows.stop, n)
-    threshold = np.array([np.nan if rule.threshold is None else rule.threshold for rule in rules])
-    return Outcomes(dataset.tag_ids, dataset.gold, score, yes, abstained, hit, threshold)
+def summarise(found: Outcomes, resamples: Resamples | None = None) -> Evaluation:
+    """Return the figures over the tags that occur; all are 0 where none does.
 
-
-def _judge_evidence(scorer: Scorer, dataset: Dataset, row: int, hit: Floats) -> None:
-    marked = dataset.evidence[row]
-    wanted = [tag for k, tag in enumerate(dataset.tag_ids) if dataset.gold[row, k] and tag in marked]
-    if not wanted:
-        return
-    found = scorer.passages(dataset.texts[row], wanted)
-    for tag in wanted:
-        passages = [Span(each.start, each.end) for each in found.get(tag, ())]
-        hit[row, dataset.tag_ids.index(tag)] = metrics.evidence_hit(passages, marked[tag])
-
-
-def joined(parts: Sequence[Outcomes]) -> Outcomes:
-    """Put the outcomes of several models on different posts together; a threshold is the mean of theirs."""
-    thresholds = np.stack([part.threshold for part in parts])
-    n_known = (~np.isnan(thresholds)).sum(axis=0)
-    mean = np.where(n_known > 0, np.nansum(thresholds, axis=0) / np.maximum(n_known, 1), np.nan)
-    return Outcomes(
-        parts[0].tag_ids,
-        np.concatenate([part.y_true for part in parts]),
-        np.concatenate([part.score for part in parts]),
-        np.concatenate([part.yes for part in parts]),
-        np.concatenate([part.abstained for part in parts]),
-        np.concatenate([part.hit for part in parts]),
-        mean,
+    Parameters
+    ----------
+    resamples
+        Of the posts; drawn from their groups by default.
+    """
+    resamples = resamples or Resamples(found.groups)
+    occurring = _occurring(found)
+    draws = headline_draws(found, resamples)
+    values = {name: _figure(of) for name, of in draws.items()}
+    skill, hit, token_f1 = (
+        values.pop(name) for name in ("brier_skill", "evidence_hit_rate", "evidence_token_f1")
     )
-
-
-def summarise(found: Outcomes) -> Evaluation:
-    """Return the figures over the tags that occur; all are 0 where none does."""
-    occurring = [k for k in range(len(found.tag_ids)) if found.y_true[:, k].any()]
-    truth, score, yes = found.y_true[:, occurring], found.score[:, occurring], found.yes[:, occurring]
-    tags = {found.tag_ids[k]: _tag_figures(found, k) for k in occurring}
-    precision, recall, f1 = metrics.precision_recall_f1(truth, yes) if occurring else (0.0, 0.0, 0.0)
-    judged = found.hit[~np.isnan(found.hit)]
-    skill = metrics.brier_skill(truth, score) if occurring else float("nan")
     return Evaluation(
-        n_posts=len(truth),
+        n_posts=len(found),
+        n_groups=len(np.unique(found.groups)),
         n_tags=len(occurring),
-        micro_precision=precision,
-        micro_recall=recall,
-        micro_f1=f1,
-        macro_f1=_mean([tag.f1 for tag in tags.values()]),
-        mean_average_precision=_mean([tag.average_precision for tag in tags.values()]),
-        brier=metrics.brier(truth, score) if occurring else 0.0,
-        brier_skill=None if np.isnan(skill) else skill,
-        expected_calibration_error=metrics.expected_calibration_error(truth, score) if occurring else 0.0,
-        coverage=float(1 - found.abstained.mean()),
-        evidence_hit_rate=float(judged.mean()) if len(judged) else None,
-        n_evidence=len(judged),
-        tags=tags,
+        brier_skill=skill,
+        evidence_hit_rate=hit,
+        evidence_token_f1=token_f1,
+        n_evidence=int((~np.isnan(found.hit)).sum()),
+        tags=_by_tag(found, occurring, resamples),
+        intervals={name: interval(of) for name, of in draws.items()},
+        **{name: value or 0.0 for name, value in values.items()},
     )
 
 
-def _tag_figures(found: Outcomes, k: int) -> TagFigures:
-    truth, score = found.y_true[:, k], found.score[:, k]
-    precision, recall, f1 = metrics.precision_recall_f1(truth, found.yes[:, k])
+def headline_draws(found: Outcomes, resamples: Resamples) -> dict[str, Floats]:
+    """Return every figure over all tags in every resample, shape (n_samples + 1,); the first is the figure."""
+    weights = resamples.weights
+    occurring = _occurring(found)
+    truth, score, yes = found.y_true[:, occurring], found.score[:, occurring], found.yes[:, occurring]
+    draws = overall_draws(truth, score, yes, weights)
+    draws["coverage"] = 1 - mean_draws(found.abstained.astype(np.float64), weights)
+    draws["evidence_hit_rate"] = mean_draws(found.hit, weights)
+    draws["evidence_token_f1"] = mean_draws(found.token_f1, weights)
+    return draws
+
+
+def _occurring(found: Outcomes) -> list[int]:
+    return [k for k in range(len(found.tag_ids)) if found.y_true[:, k].any()]
+
+
+def _by_tag(found: Outcomes, occurring: list[int], resamples: Resamples) -> dict[str, TagFigures]:
+    of = tag_draws(
+        found.y_true[:, occurring], found.score[:, occurring], found.yes[:, occurring], resamples.weights
+    )
+    return {found.tag_ids[k]: _tag_figures(found, of, (n, k), resamples) for n, k in enumerate(occurring)}
+
+
+def _tag_figures(found: Outcomes, of: TagDraws, place: tuple[int, int], resamples: Resamples) -> TagFigures:
+    """Return one tag's figures; ``place`` is its column among the tags that occur, and among all."""
+    n, k = place
+    names = ("precision", "recall", "f1", "average_precision", "brier", "expected_calibration_error")
+    draws: dict[str, Floats] = {name: getattr(of, name)[:, n] for name in names}
+    evidence = {
+        "evidence_hit_rate": mean_draws(found.hit[:, k], resamples.weights),
+        "evidence_token_f1": mean_draws(found.token_f1[:, k], resamples.weights),
+    }
     return TagFigures(
-        n_positive=int(truth.sum()),
-        precision=precision,
-        recall=recall,
-        f1=f1,
-        average_precision=metrics.average_precision(truth, score),
-        brier=metrics.brier(truth, score),
+        n_positive=int(found.y_true[:, k].sum()),
+        n_evidence=int((~np.isnan(found.hit[:, k])).sum()),
+        evidence_hit_rate=_figure(evidence["evidence_hit_rate"]),
+        evidence_token_f1=_figure(evidence["evidence_token_f1"]),
         threshold=None if np.isnan(found.threshold[k]) else float(found.threshold[k]),
+        intervals={name: interval(each) for name, each in (draws | evidence).items()},
+        **{name: float(each[0]) for name, each in draws.items()},
     )
 
 
-def _mean(values: Sequence[float]) -> float:
-    return float(np.mean(values)) if values else 0.0
+def _figure(draws: Floats) -> float | None:
+    return None if np.isnan(draws[0]) else float(draws[0])

@@ -13,6 +13,7 @@ import numpy.typing as npt
 from sklearn.metrics import average_precision_score, precision_recall_fscore_support
 
 from annotations.records import Span
+from classifiers.tokens import is_word, tokenise
 
 Floats = npt.NDArray[np.float64]
 Bools = npt.NDArray[np.bool_]
@@ -66,6 +67,27 @@ def evidence_hit(passages: Sequence[Span], annotated: Collection[Span]) -> bool:
     return bool(passages) and any(
         passages[0].start < span.end and span.start < passages[0].end for span in annotated
     )
+
+
+def word_starts(text: str) -> tuple[int, ...]:
+    """Return where the words of a text begin."""
+    return tuple(token.start for token in tokenise(text) if is_word(token.form))
+
+
+def evidence_token_f1(starts: Sequence[int], passages: Sequence[Span], annotated: Collection[Span]) -> float:
+    """Return the F1 of the words in the first passage against those that annotators highlighted.
+
+    The plausibility figure of J. DeYoung et al., "ERASER: A Benchmark to Evaluate Rationalized NLP Models" (2020),
+    section 4.1, of one passage.
+
+    Parameters
+    ----------
+    starts
+        Where the words of the text begin, see :func:`word_starts`.
+    """
+    ours = {at for at in starts if any(span.start <= at < span.end for span in passages[:1])}
+    theirs = {at for at in starts if any(span.start <= at < span.end for span in annotated)}
+    return 2 * len(ours & theirs) / max(1, len(ours) + len(theirs))
 
 
 def ranking_metrics(y_true: Bools, y_score: Floats) -> dict[str, float]:

@@ -1,15 +1,17 @@
-"""Folds that never part a group and spread the tags as evenly as that allows."""
+"""Folds that never part a group and spread the tags as evenly as that allows; and splits to compare them with."""
 
 from __future__ import annotations
 
 import numpy as np
 import numpy.typing as npt
-from sklearn.model_selection import GroupKFold, StratifiedGroupKFold
+from sklearn.model_selection import GroupKFold, KFold, StratifiedGroupKFold
 
 from classifiers.dataset import Dataset
 from classifiers.errors import DatasetError
 
 Ints = npt.NDArray[np.int64]
+EARLIER = 0.7
+"""The share of the dated posts that a time-ordered split learns from."""
 
 
 def folds(dataset: Dataset, n_folds: int, seed: int) -> Ints:
@@ -39,6 +41,31 @@ def folds(dataset: Dataset, n_folds: int, seed: int) -> Ints:
     for number, (_, held_out) in enumerate(splitter.split(rows, strata, dataset.groups)):
         fold[held_out] = number
     return fold
+
+
+def random_folds(n_posts: int, n_folds: int, seed: int) -> Ints:
+    """Return folds drawn at random, shape (n_posts,), which part near-duplicates: only to show what that hides."""
+    fold = np.zeros(n_posts, dtype=np.int64)
+    splitter = KFold(min(n_folds, n_posts), shuffle=True, random_state=seed)
+    for number, (_, held_out) in enumerate(splitter.split(fold)):
+        fold[held_out] = number
+    return fold
+
+
+def earlier_and_later(dataset: Dataset) -> tuple[Ints, Ints]:
+    """Return the rows of the earlier 70 % of the posts, and of the later ones that are no near-duplicate of them.
+
+    Posts without a date are in neither part.  The later part is empty where hardly any post has a date, or all
+    have the same.
+    """
+    dated = sorted((date, row) for row, date in enumerate(dataset.dates) if date is not None)
+    if not dated:
+        return np.zeros(0, dtype=np.int64), np.zeros(0, dtype=np.int64)
+    last = dated[max(int(EARLIER * len(dated)), 1) - 1][0]  # posts of one moment stay together
+    learnt = np.array(sorted(row for date, row in dated if date <= last), dtype=np.int64)
+    known = set(dataset.groups[learnt].tolist())
+    later = sorted(row for date, row in dated if date > last and dataset.groups[row] not in known)
+    return learnt, np.array(later, dtype=np.int64)
 
 
 def _strata(gold: npt.NDArray[np.bool_], least: int) -> Ints:

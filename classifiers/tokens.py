@@ -127,6 +127,7 @@ _ABBREVIATIONS = frozenset(
 _BOUNDARY = re.compile(
     r"(?<![.!?…؟۔।])[.!?…؟۔।]++[\"'»”’)\]]*+(?=\s|$)|[。！？｡]+[」』”）]*|[\n\r\u2028\u2029\x0b\x0c\x85]+|(?=[•▪‣◦●■►])"
 )
+_BULLETS = "•▪‣◦●■►"
 _LAST_WORD = re.compile(r"[^\s(«\"“]*$")
 
 
@@ -178,6 +179,11 @@ def sentences(text: str) -> list[Span]:
         start = match.end()
     _add(spans, text, start, len(text))
     return spans
+
+
+def emoji(text: str) -> list[Span]:
+    """Return the emoji of ``text``, a whole sequence each; bullets are none."""
+    return [Span(*found.span()) for found in re.finditer(_EMOJI, text) if found.group() not in _BULLETS]
 
 
 def normal_form(word: str) -> str:

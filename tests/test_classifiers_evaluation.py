@@ -8,10 +8,10 @@ from dataclasses import asdict, replace
 import numpy as np
 import pytest
 
-from annotations.records import Annotation
+from annotations.records import Annotation, Span
 from classifiers.dataset import Dataset
 from classifiers.errors import DatasetError
-from classifiers.evaluation import evaluate, joined, outcomes, summarise
+from classifiers.evaluation import Evaluation, TagFigures, evaluate, joined, outcomes, summarise
 from classifiers.scorer import Scorer
 from classifiers.testing import invented_annotations, invented_codebook, invented_scorer
 from classifiers.thresholds import ThresholdOptions
@@ -91,8 +91,44 @@ def test_parts_put_together_are_judged_as_one_whole(scorer: Scorer) -> None:
     parts = [outcomes(scorer, data.subset(range(0, 15))), outcomes(scorer, data.subset(range(15, len(data))))]
     found, expected = summarise(joined(parts)), summarise(outcomes(scorer, data))
     for tag, figures in expected.tags.items():
-        assert asdict(found.tags[tag]) == pytest.approx(asdict(figures), abs=1e-6)
-    assert asdict(replace(found, tags=None)) == pytest.approx(asdict(replace(expected, tags=None)), abs=1e-6)
+        assert _plain(found.tags[tag]) == pytest.approx(_plain(figures), abs=1e-6)
+    assert _plain(found) == pytest.approx(_plain(expected), abs=1e-6)
+
+
+def _plain(figures: Evaluation | TagFigures) -> dict[str, float]:
+    return {name: value for name, value in asdict(figures).items() if name not in ("tags", "intervals")}
+
+
+def test_every_figure_has_an_interval_around_it(scorer: Scorer) -> None:
+    """Of a tag and of all; with too few posts there is none."""
+    found = evaluate(scorer, TEST_POSTS)
+    assert set(found.intervals) > KEYS - {"n_posts", "tags"}
+    for of in (found, *found.tags.values()):
+        for name, limits in of.intervals.items():
+            value = getattr(of, name)
+            assert limits is not None
+            assert limits[0] <= limits[1]
+            # A bootstrap of a calibration error lies above it: resamples add noise to every bin.
+            assert "calibration" in name or limits[0] - 1e-9 <= value <= limits[1] + 1e-9
+    few = evaluate(scorer, TEST_POSTS[:5])
+    assert set(few.intervals.values()) == {None}
+
+
+def test_intervals_are_the_same_every_time(scorer: Scorer) -> None:
+    """The seed is fixed."""
+    assert evaluate(scorer, TEST_POSTS).intervals == evaluate(scorer, TEST_POSTS).intervals
+
+
+def test_other_labels_for_the_same_answers(scorer: Scorer) -> None:
+    """Evidence that an annotator marked elsewhere is missed; a tag that nobody marked has no hit."""
+    data = Dataset.from_annotations(TEST_POSTS, invented_codebook())
+    said = outcomes(scorer, data)
+    elsewhere = [{tag: (Span(0, 1),) for tag in marked} for marked in data.evidence]
+    other = said.against(data.gold, elsewhere, data.texts)
+    assert np.nanmean(other.hit) < np.nanmean(said.hit)
+    nothing = said.against(data.gold, [{} for _ in data.texts], data.texts)
+    assert np.isnan(nothing.hit).all()
+    assert np.array_equal(said.against(data.gold, data.evidence, data.texts).hit, said.hit, equal_nan=True)
 
 
 def test_labels_that_cannot_be_used_are_an_error(scorer: Scorer) -> None:

@@ -40,8 +40,9 @@ from annotations.studio.tasks import result_of
 from classifiers.dataset import Dataset
 from classifiers.errors import ModelNotFoundError
 from classifiers.training import TrainingOptions
-from service.cli import console, learning, models, studio, studio_connection
+from service.cli import console, evaluating, learning, models, studio, studio_connection
 from service.cli.agreement import print_agreement
+from service.cli.evaluation_tables import print_evaluation
 from service.cli.serving import serving
 from service.ports import free_port, require_port
 from service.settings import Settings, load_settings
@@ -140,7 +141,7 @@ def run(settings: Settings, once: bool) -> None:
     _heading("7. Train and evaluate")
     version = _train(settings, labels, codebook)
     click.echo(f"Model {version} is active. Training, cross-validated on the sample:")
-    learning.print_evaluation(_validated(settings, labels, version))
+    print_evaluation(_validated(settings, labels, version))
     _heading("8. Push the model's suggestions to Label Studio, for all posts but those kept blind")
     click.echo(f"{studio.push_suggestions(settings):,} suggestions pushed")
     _heading("9. Serve, and tag a new post")
@@ -272,7 +273,7 @@ def _validated(settings: Settings, labels: list[Annotation], version: str) -> di
     if path.is_file():
         figures: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
         return figures
-    figures = learning.validate(settings, labels)
+    figures = evaluating.validate(settings, labels)
     with atomic_text(path) as stream:
         stream.write(console.as_json(figures))
     return figures

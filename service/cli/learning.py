@@ -1,10 +1,10 @@
-"""Commands from labels to a model: train, evaluate."""
+"""The command from labels to a model: train."""
 
 from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, TypedDict, Unpack, get_args
+from typing import TypedDict, Unpack, get_args
 
 import click
 
@@ -13,16 +13,13 @@ from annotations.errors import LabelsError
 from annotations.labels import read_labels
 from annotations.ledger.studio import stored_annotations
 from annotations.records import Annotation
-from classifiers import validation
 from classifiers.dataset import Dataset
-from classifiers.evaluation import evaluate
 from classifiers.learning_curve import CurveOptions, learning_curve
 from classifiers.registry import Registry
 from classifiers.thresholds import Policy, ThresholdOptions
 from classifiers.training import TrainingOptions, train
 from service.activation import Activate, NewModel, Stored, store
 from service.cli import console
-from service.cli.models import chosen_scorer, model_option
 from service.settings import Settings
 
 labels_option = console.labels_option
@@ -180,80 +177,4 @@ def _print_stored(stored: Stored) -> None:
         click.echo(f"To use it all the same: talkingpoints activate {stored.version}")
 
 
-@click.command("evaluate")
-@model_option
-@labels_option
-@click.option(
-    "--cross-validate", is_flag=True, help="Judge the training itself on --labels instead of a model."
-)
-@click.option("--seed", type=int, default=0, show_default=True, help="Of the folds of a cross-validation.")
-@console.json_option
-def evaluate_command(
-    model: Path | None, labels: Path | None, cross_validate: bool, seed: int, as_json: bool
-) -> None:
-    """Judge the model on the posts of --labels, which it must not have been trained on.
-
-    Without --labels the training itself is judged: cross-validated in five folds over the labels of the ledger,
-    near-duplicates kept together, beside the same training without evidence.
-    """
-    settings = console.settings()
-    if labels is None or cross_validate:
-        if model is not None:
-            raise click.UsageError("--model needs --labels: posts that this model was not trained on.")
-        figures = validate(settings, labels_in_use(settings, labels, console.codebook(settings)), seed)
-    else:
-        scorer = chosen_scorer(settings, model)
-        annotations = labels_in_use(settings, labels, scorer.codebook)
-        with console.progress("Evaluating") as progress:
-            figures = evaluate(scorer, annotations, progress).to_dict()
-    if as_json:
-        console.print_json(figures)
-    else:
-        print_evaluation(figures)
-
-
-def validate(settings: Settings, annotations: list[Annotation], seed: int = 0) -> dict[str, Any]:
-    """Cross-validate training on these annotations and return the figures."""
-    codebook = console.codebook(settings)
-    dataset = Dataset.from_annotations(annotations, codebook)
-    with console.progress("Cross-validating", "models") as progress:
-        return validation.cross_validate(dataset, codebook, TrainingOptions(seed=seed), progress).to_dict()
-
-
-_HEADLINE = {
-    "mean_average_precision": "mean average precision",
-    "micro_f1": "micro F1",
-    "macro_f1": "macro F1",
-    "brier": "Brier score",
-    "expected_calibration_error": "calibration error",
-    "coverage": "coverage (not abstained)",
-    "evidence_hit_rate": "evidence hit rate",
-}
-
-
-def print_evaluation(figures: dict[str, Any]) -> None:
-    """Print the figures of an evaluation as tables."""
-    tags = figures["tags"]
-    rows = []
-    for tag, of in tags.items():
-        threshold = "refused" if of["threshold"] is None else console.figure(of["threshold"])
-        shown = [console.figure(of[name]) for name in ("precision", "recall", "f1", "average_precision")]
-        rows.append([tag, str(of["n_positive"]), *shown, threshold])
-    console.print_table(["tag", "posts", "precision", "recall", "F1", "AP", "threshold"], rows)
-    baseline = figures.get("text_only")
-    click.echo("")
-    header = ["over all tags", "model"] + (["text alone"] if baseline else [])
-    lines = [
-        [title, console.figure(figures[name], 3)] + ([console.figure(baseline[name], 3)] if baseline else [])
-        for name, title in _HEADLINE.items()
-    ]
-    console.print_table(header, lines)
-    how = (
-        f"cross-validated in {figures['n_folds']} folds"
-        if "n_folds" in figures
-        else "on the posts of the file"
-    )
-    click.echo(f"{figures['n_posts']} posts, {len(tags)} tags that occur in them; {how}")
-
-
-COMMANDS: tuple[click.Command, ...] = (train_command, evaluate_command)
+COMMANDS: tuple[click.Command, ...] = (train_command,)

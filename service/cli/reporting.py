@@ -10,7 +10,8 @@ from annotations.agreement import agreement
 from annotations.files import atomic_text
 from annotations.labels import write_labels
 from service.cli import console
-from service.cli.learning import labels_in_use, validate
+from service.cli.evaluating import validate
+from service.cli.learning import labels_in_use
 from service.cli.status import status
 
 

@@ -29,7 +29,7 @@ _MODULES = {
     "suspects": "suspects",
     "sample": "sampling",
     "train": "learning",
-    "evaluate": "learning",
+    "evaluate": "evaluating",
     "learning-curve": "sampling",
     "retrain": "retraining",
     "models": "versions",
