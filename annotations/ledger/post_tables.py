@@ -53,7 +53,8 @@ posts = Table(
     Column("duplicate_of", String),  # the first post seen with the same text
     Column("first_import", Integer, ForeignKey("imports.import_id"), nullable=False),
 )
-Index("posts_revision", posts.c.revision)
+# With duplicate_of, so that the owner of a text is found at once among many copies.
+Index("posts_revision", posts.c.revision, posts.c.duplicate_of)
 Index("posts_by_date", posts.c.date, posts.c.post_id)
 
 revisions = Table(

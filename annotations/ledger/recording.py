@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from sqlalchemy import Connection, Table, Text, bindparam, cast, func, select, text, update
+from sqlalchemy import Connection, Table, Text, bindparam, cast, select, text, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from annotations.cleaning import CLEANER_VERSION
@@ -191,11 +191,11 @@ class _Batch:
                 known.edited_at, known.cleaner = edited_at, cleaner
 
     def _load_owners(self, wanted: set[str]) -> None:
-        query = select(posts.c.revision, func.min(posts.c.post_id).label("owner")).where(
+        query = select(posts.c.revision, posts.c.post_id).where(
             among(self._connection, posts.c.revision, wanted), posts.c.duplicate_of.is_(None)
         )
-        rows = self._connection.execute(query.group_by(posts.c.revision))
-        self._owners = {row.revision: row.owner for row in rows}
+        for revision, post_id in self._connection.execute(query):
+            self._owners[revision] = min(post_id, self._owners.get(revision, post_id))
 
     def _load_raw(self, batch: Sequence[PreparedPost]) -> None:
         """Load the texts as received of posts that another version of the cleaner read."""

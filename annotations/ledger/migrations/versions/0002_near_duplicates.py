@@ -34,4 +34,6 @@ def upgrade() -> None:
         sa.Column("removed", sa.JSON(), nullable=False),
         sa.PrimaryKeyConstraint("post_id"),
     )
+    op.drop_index("posts_revision", "posts")
+    op.create_index("posts_revision", "posts", ["revision", "duplicate_of"])
     op.execute("DELETE FROM ledger_info WHERE key = 'schema_version'")
