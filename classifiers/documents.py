@@ -75,6 +75,19 @@ def quotes(dataset: Dataset, *, wanted: bool = True) -> Quotes:
     )
 
 
+def by_tags(found: Quotes) -> Quotes:
+    """Return the quotes of a post that bear the same tags as one text: what was highlighted in all.
+
+    A single one may be too short to be a document.
+    """
+    merged: dict[tuple[int, bytes], list[int]] = {}
+    for number, post in enumerate(found.post_of.tolist()):
+        merged.setdefault((post, found.bears[number].tobytes()), []).append(number)
+    texts = tuple("\n".join(found.texts[number] for number in numbers) for numbers in merged.values())
+    first = np.array([numbers[0] for numbers in merged.values()], dtype=np.int64)
+    return Quotes(texts, found.post_of[first], found.bears[first])
+
+
 def cues(codebook: Codebook, *, wanted: bool = True) -> Cues:
     """Return the cues of a codebook's active tags; none unless ``wanted``."""
     found: dict[str, set[int]] = {}

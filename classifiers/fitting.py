@@ -16,7 +16,16 @@ from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
 from annotations.codebook import Codebook
 from classifiers.dataset import Dataset
-from classifiers.documents import cue_targets, cues, highlighted, passage_targets, post_targets, quotes
+from classifiers.documents import (
+    Quotes,
+    by_tags,
+    cue_targets,
+    cues,
+    highlighted,
+    passage_targets,
+    post_targets,
+    quotes,
+)
 from classifiers.features import (
     KINDS,
     Block,
@@ -49,6 +58,7 @@ Ints = npt.NDArray[np.int64]
 Bools = npt.NDArray[np.bool_]
 _MIN_DF = 2
 _MOST_TERMS = 300_000
+_FEW_POSTS = 250
 _EFFORT = Effort(max_iterations=40, tolerance=3e-3)
 
 
@@ -63,7 +73,8 @@ class FitOptions:
     evidence, cues
         Whether quotes and highlighted sentences, and the codebook's cues, are learnt from.
     documents_penalty, sentences_penalty
-        scikit-learn's ``C`` of the two fitted views.
+        scikit-learn's ``C`` of the two fitted views; that of sentences holds for up to 250 posts and shrinks
+        in proportion for more, since its features have no length that is the same for all rows.
     quote_weight, cue_weight, sentence_cue_weight
         What a quote and a cue count for beside a post, and a cue beside a sentence.
     quote_share
@@ -123,12 +134,16 @@ class Material:
         self._highlighted = highlighted(dataset, self.corpus)[:, columns]
         quoted, cued = quotes(dataset, wanted=options.evidence), cues(codebook, wanted=options.cues)
         self._quotes = replace(quoted, bears=quoted.bears[:, columns])
+        self._excerpts = by_tags(self._quotes)
         self._cues = replace(cued, bears=cued.bears[:, columns])
         self._count(by_post)
 
     def _count(self, by_post: Sequence[str]) -> None:
         words = Words()
-        quoted = Corpus.of(self._quotes.texts, [by_post[post] for post in self._quotes.post_of])
+        quoted, excerpts = (
+            Corpus.of(found.texts, [by_post[post] for post in found.post_of])
+            for found in (self._quotes, self._excerpts)
+        )
         cued = Corpus.of(
             self._cues.texts, [stemming_language(cue, None, self.languages) for cue in self._cues.texts]
         )
@@ -136,11 +151,12 @@ class Material:
             words.count_texts(self.corpus),
             words.count_sentences(self.corpus),
             words.count_texts(quoted),
+            words.count_texts(excerpts),
             words.count_texts(cued),
         ]
         for matrix in counted:
             matrix.resize((matrix.shape[0], len(words.numbers)))
-        self._posts, self._sentences, self._quote_counts, self._cue_counts = counted
+        self._posts, self._sentences, self._quote_counts, self._excerpt_counts, self._cue_counts = counted
         index: dict[Kind, dict[str, int]] = {kind: {} for kind in KINDS}
         self._terms = term_matrices(list(words.numbers), index, grow=True)
         self._names = {kind: list(index[kind]) for kind in KINDS}
@@ -155,6 +171,7 @@ class Material:
                 np.flatnonzero(posts),
                 np.flatnonzero(posts[self.corpus.text_of]),
                 np.flatnonzero(posts[self._quotes.post_of]),
+                np.flatnonzero(posts[self._excerpts.post_of]),
             )
             terms = {kind: self._terms[kind][:, columns[kind]] for kind in KINDS}
             joint = weighed(terms, blocks)
@@ -200,10 +217,10 @@ class Material:
 
     def _documents(self, rows: _Rows, joint: Matrix) -> View:
         options = self._options
-        counts = [self._posts[rows.posts], self._quote_counts[rows.quotes], self._cue_counts]
+        counts = [self._posts[rows.posts], self._excerpt_counts[rows.excerpts], self._cue_counts]
         targets = [
             post_targets(self._shares[rows.posts]),
-            self._quote_targets(rows).with_weights(options.quote_weight),
+            self._targets(self._excerpts, rows.excerpts).with_weights(options.quote_weight),
             cue_targets(self._cues.bears).with_weights(options.cue_weight),
         ]
         scaled = _scaled(damped(_stacked(counts)), mass_of(joint))
@@ -218,15 +235,12 @@ class Material:
         shares = self._shares[self.corpus.text_of[rows.sentences]]
         targets = [
             passage_targets(self._highlighted[rows.sentences], shares),
-            self._quote_targets(rows),
+            self._targets(self._quotes, rows.quotes),
             cue_targets(self._cues.bears).with_weights(options.sentence_cue_weight),
         ]
-        fitted = fit_logistic(
-            _design(present(_stacked(counts)), stems),
-            Targets.joined(targets),
-            options.sentences_penalty,
-            _EFFORT,
-        )
+        penalty = options.sentences_penalty * min(1, _FEW_POSTS / max(1, len(rows.posts)))
+        design = _design(present(_stacked(counts)), stems)
+        fitted = fit_logistic(design, Targets.joined(targets), penalty, _EFFORT)
         return View("sentences", fitted.weights, fitted.bias)
 
     def _centroids(self, rows: _Rows, joint: Matrix) -> View:
@@ -241,19 +255,18 @@ class Material:
         design = _design(_scaled(present(matrix), mass), joint)
         return View("centroids", design.transposed_times(weights), np.zeros(weights.shape[1], np.float32))
 
-    def _quote_targets(self, rows: _Rows) -> Targets:
-        return passage_targets(
-            self._quotes.bears[rows.quotes], self._shares[self._quotes.post_of[rows.quotes]]
-        )
+    def _targets(self, found: Quotes, rows: Ints) -> Targets:
+        return passage_targets(found.bears[rows], self._shares[found.post_of[rows]])
 
 
 @dataclass(frozen=True, slots=True)
 class _Rows:
-    """The numbers of the posts, sentences and quotes to learn from."""
+    """The numbers of the posts, sentences, quotes and excerpts to learn from."""
 
     posts: Ints
     sentences: Ints
     quotes: Ints
+    excerpts: Ints
 
 
 def _stacked(counts: Sequence[Matrix]) -> Matrix:

@@ -11,6 +11,7 @@ from annotations.records import Annotation, Span
 from classifiers.dataset import Dataset
 from classifiers.documents import (
     UNMARKED,
+    by_tags,
     cue_targets,
     cues,
     highlighted,
@@ -57,6 +58,15 @@ def test_every_different_quote_is_a_text_once() -> None:
     assert found.post_of.tolist() == [0, 0]
     assert np.flatnonzero(found.bears[0]).tolist() == sorted([column("blame"), column("old-glory")])
     assert quotes(data, wanted=False).bears.shape == (0, len(CODEBOOK.tag_ids))
+
+
+def test_what_a_post_says_for_the_same_tags_is_one_document() -> None:
+    """Short pieces here and there are read together; quotes for other tags stay apart."""
+    data = dataset({"blame": (Span(0, 9), Span(38, 43), Span(51, 56)), "rare": (Span(38, 43),)})
+    merged = by_tags(quotes(data))
+    assert sorted(merged.texts) == ["Shame", "The river\ncoast"]
+    assert merged.post_of.tolist() == [0, 0]
+    assert merged.bears.sum() == 3
 
 
 def test_what_nobody_marked_in_a_post_that_bears_the_tag_hardly_counts_against_it() -> None:
