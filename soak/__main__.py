@@ -53,7 +53,7 @@ def _options(arguments: list[str]) -> argparse.Namespace:
     )
     parser.add_argument("--kills", type=int, default=20, help="kills of each command")
     parser.add_argument(
-        "--messages", type=int, default=60_000, help="messages of the file whose import is killed"
+        "--messages", type=int, default=36_000, help="messages of the file whose import is killed"
     )
     parser.add_argument("--server-kills", type=int, default=8, help="kills of Label Studio itself")
     parser.add_argument("--fuzz-seconds", type=int, default=120, help="of each format")

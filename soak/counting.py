@@ -95,7 +95,7 @@ def _csv_rows(text: str, delimiter: str) -> int | None:
 
 def _parquet(data: bytes) -> int | None:
     try:
-        return parquet.read_table(io.BytesIO(data)).num_rows
+        return int(parquet.read_table(io.BytesIO(data)).num_rows)
     except (pyarrow.ArrowException, OSError, ValueError):
         return None
 

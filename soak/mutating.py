@@ -58,7 +58,8 @@ def _in_json(data: bytes, chance: random.Random) -> bytes:
         places = list(_places(document))
         for _ in range(chance.randint(1, 3)):
             if places:
-                _change(*chance.choice(places), chance)
+                holder, key = chance.choice(places)
+                _change(holder, key, chance)
         return json.dumps(
             document, ensure_ascii=chance.random() < 0.9, indent=chance.choice((None, 1))
         ).encode("utf-8", "surrogatepass")

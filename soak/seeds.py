@@ -31,7 +31,7 @@ def _dump(value: Any, **options: Any) -> bytes:
     return json.dumps(value, **options).encode()
 
 
-def _desktop_message(number: int, text: Any, **fields: Any) -> dict[str, Any]:
+def _desktop_message(number: float, text: Any, **fields: Any) -> dict[str, Any]:
     return {"id": number, "type": "message", "date": "2026-01-02T03:04:05", "text": text} | fields
 
 

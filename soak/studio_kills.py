@@ -155,7 +155,9 @@ def annotated(desk: Desk, first: Path, seed: int, second: Path, *, changes: bool
 
         def annotate(row: TaskRow, shift: int) -> dict[str, Any]:
             text = posts[row.post_id].text
-            chosen = {desk.codebook.tag_ids[shift % 5]: (Span(0, min(len(text), 10 + shift % 7)),)}
+            chosen: dict[str, tuple[Span, ...]] = {
+                desk.codebook.tag_ids[shift % 5]: (Span(0, min(len(text), 10 + shift % 7)),)
+            }
             made[row.post_id] = chosen
             annotation = Annotation(post_id=row.post_id, annotator="", text=text, tags=chosen)
             return {"result": result_of(annotation, desk.codebook), "lead_time": 1.5}
