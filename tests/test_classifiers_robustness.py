@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import pairwise
 
 import pytest
 from hypothesis import given
@@ -57,7 +58,7 @@ def test_quotations_lie_in_the_text_one_after_the_other(text: str) -> None:
     """Whatever the marks."""
     spans = quoted(text)
     assert all(span.fits(text) for span in spans)
-    assert all(left.end <= right.start for left, right in zip(spans, spans[1:], strict=False))
+    assert all(left.end <= right.start for left, right in pairwise(spans))
 
 
 def test_a_channels_footer_is_masked() -> None:
