@@ -298,6 +298,27 @@ def test_training_itself_can_be_judged_on_a_labels_file(cli: Cli) -> None:
     figures = cli.json("evaluate", "--labels", EXAMPLES / "annotations.jsonl", "--cross-validate")
     assert figures["n_folds"] == 5
     assert figures["mean_average_precision"] > figures["text_only"]["mean_average_precision"]
+    assert set(figures["splits"]) == {"time", "random"}
+    assert set(figures["parts"]) == {"language", "source", "length"}
+    assert len(figures["annotators"]) == 2
+
+
+def test_an_evaluation_is_shown_as_tables(trained: Cli, tmp_path: Path) -> None:
+    """Of a training and of a model: by tag, over all, beside the baselines, and what changed texts cost."""
+    quick = ["--cross-validate", "--quick", "--robustness"]
+    shown = trained("evaluate", "--labels", EXAMPLES / "annotations.jsonl", *quick).stdout
+    for words in (
+        "multipolarity",
+        "micro F1",
+        "codebook cues alone",
+        "gold (a strict majority)",
+        "emoji removed",
+    ):
+        assert words in shown
+    assert "random folds" not in shown
+    shown = trained("evaluate", "--labels", EXAMPLES / "annotations.jsonl", "--robustness").stdout
+    for words in ("always yes", "By length", "footers masked", "on the posts of the file"):
+        assert words in shown
 
 
 @pytest.mark.parametrize("suffix", ["parquet", "csv", "jsonl"])
