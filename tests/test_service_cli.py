@@ -248,6 +248,7 @@ def test_a_worse_model_is_stored_and_not_activated_unless_it_is_asked_for(cli: C
     tags = [line["tags"] for line in lines]
     for line, others in zip(lines, [*tags[40:], *tags[:40]], strict=True):
         line["tags"] = {tag: [] for tag in others}
+        line.pop("origin", None)
     bad = tmp_path / "bad.jsonl"
     bad.write_text("".join(json.dumps(line) + "\n" for line in lines), encoding="utf-8")
     worse = cli.json("train", "--labels", bad)
