@@ -53,6 +53,14 @@ class Contender:
 
 
 @dataclass(frozen=True, slots=True)
+class ContestOptions:
+    """``seed`` of the bootstrap; ``unseen_only`` leaves out posts that either model was trained on."""
+
+    seed: int = 0
+    unseen_only: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Difference:
     """A figure of both models; ``difference`` is the second minus the first, with its 95 % interval."""
 
@@ -72,7 +80,7 @@ class Contest:
     known_to_first, known_to_second
         How many of the ``n_posts`` judged each was trained on (and is judged on out of fold).
     n_left_out
-        Posts of which a near-duplicate was trained on.
+        Posts of which a near-duplicate was trained on, or that were trained on themselves with ``unseen_only``.
     n_tags
         Tags that both know and that occur.
     figures
@@ -114,7 +122,11 @@ class _Answers:
 
 
 def contest(
-    dataset: Dataset, first: Contender, second: Contender, seed: int = 0, progress: Progress = silent
+    dataset: Dataset,
+    first: Contender,
+    second: Contender,
+    options: ContestOptions | None = None,
+    progress: Progress = silent,
 ) -> Contest:
     """Compare two models on the labels of ``dataset``.
 
@@ -123,13 +135,15 @@ def contest(
     progress
         Called with (resamples done, resamples to do).
     """
+    options = options or ContestOptions()
     result = Contest(first=first.scorer.version, second=second.scorer.version)
     for each in (first, second):
         if each.out_of_fold is None:
             reason = f"model {each.scorer.version} does not say which posts it was trained on"
             return replace(result, reason=reason)
     known = [_known(each, dataset) for each in (first, second)]
-    rows = np.flatnonzero(~np.any([_touched(each, dataset) for each in known], axis=0))
+    excluded = [_touched(each, dataset) for each in known] + (known if options.unseen_only else [])
+    rows = np.flatnonzero(~np.any(excluded, axis=0))
     judged = dataset.subset(rows)
     tags = [
         tag
@@ -152,7 +166,7 @@ def contest(
     if not tags:
         return replace(result, reason="no tag that both models know occurs in the posts")
     answers = [_answers(each, judged, tags) for each in (first, second)]
-    figures = _compared(judged, tags, answers, seed, progress)
+    figures = _compared(judged, tags, answers, options.seed, progress)
     verdict, reason = _verdict(figures, n_groups)
     return replace(result, figures=figures, verdict=verdict, reason=reason)
 

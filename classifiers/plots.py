@@ -9,7 +9,7 @@ import io
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import partial
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 
@@ -17,10 +17,12 @@ from classifiers.curves import Unseen, confusions, precision_recall, reliability
 from classifiers.learning_curve import LearningCurve
 from classifiers.manifest import PLOTS
 
-_SALT = "talking-points"
-_COLUMNS = 5
-_PANEL = 2.1
+_SALT: Final = "talking-points"
+_COLUMNS, _LEAST_COLUMNS = 5, 3
+_PANEL = 1.7
+_WIDE, _HIGH = 1.25, 1.4
 _NAVY, _ORANGE, _GREEN, _GREY = "#1b3a5b", "#c8641e", "#3f7d4e", "#9a9a9a"
+_STYLES = (("--", _NAVY), ("-.", _GREEN), ("-", _ORANGE))
 _NO_METADATA = {"Date": None, "Creator": None, "Format": None, "Type": None}
 
 
@@ -70,67 +72,82 @@ def _drawn(draw: Callable[[Any], None]) -> str:
     return stream.getvalue()
 
 
-def _panels(figure: Any, titles: list[str]) -> Iterator[Any]:
-    """Yield one square panel a title, from 0 to 1 both ways, with shared scales."""
-    n_rows = -(-len(titles) // _COLUMNS)
-    n_columns = min(_COLUMNS, len(titles))
-    figure.set_size_inches(_PANEL * n_columns + 0.4, (_PANEL + 0.15) * n_rows + 0.4)
-    grid = figure.subplots(n_rows, n_columns, sharex=True, sharey=True, squeeze=False)
-    for number, axes in enumerate(grid.ravel()):
-        if number >= len(titles):
-            axes.set_visible(False)
-            continue
-        axes.set(title=titles[number], xlim=(0, 1), ylim=(0, 1.02), xticks=(0, 0.5, 1), yticks=(0, 0.5, 1))
-        axes.title.set_wrap(True)
-        yield axes
+class _Panels:
+    """Small squares from 0 to 1 both ways, one a title, on one sheet: an axes for each would take seconds."""
+
+    def __init__(self, figure: Any, titles: list[str], x_label: str, y_label: str) -> None:
+        n_columns = min(_COLUMNS, max(_LEAST_COLUMNS, len(titles)))
+        n_rows = -(-len(titles) // n_columns)
+        figure.set_layout_engine("none")
+        figure.set_size_inches(_PANEL * (n_columns * _WIDE + 0.3), _PANEL * (n_rows * _HIGH + 0.25))
+        self._axes = figure.add_axes((0, 0, 1, 1))
+        self._axes.set(
+            xlim=(-0.5, n_columns * _WIDE - 0.2), ylim=(-n_rows * _HIGH + 0.8, 1.05 + _HIGH - 1.25)
+        )
+        self._axes.set_axis_off()
+        self._axes.autoscale(False)
+        self._corners = [(k % n_columns * _WIDE, -(k // n_columns) * _HIGH) for k in range(len(titles))]
+        for (x, y), title in zip(self._corners, titles, strict=True):
+            self._axes.plot((x, x, x + 1), (y + 1, y, y), color="black", linewidth=0.8)
+            self._axes.text(x + 0.5, y + 1.04, title, ha="center", va="bottom", fontsize=8)
+            for share, said in ((0, "0"), (0.5, "0.5"), (1, "1")):
+                self._axes.text(x + share, y - 0.03, said, ha="center", va="top", fontsize=6)
+                self._axes.text(x - 0.03, y + share, said, ha="right", va="center", fontsize=6)
+        x, y = (n_columns - 1) * _WIDE / 2 + 0.5, -(n_rows - 1) * _HIGH
+        self._axes.text(x, y - 0.17, x_label, ha="center", va="top", fontsize=9)
+        self._axes.text(-0.3, y / 2 + 0.5, y_label, ha="right", va="center", rotation=90, fontsize=9)
+
+    def line(self, k: int, x: Any, y: Any, *form: str, **style: Any) -> None:
+        """Draw points in panel ``k``, as ``Axes.plot`` does."""
+        left, bottom = self._corners[k]
+        self._axes.plot(np.asarray(x) + left, np.asarray(y) + bottom, *form, **style)
+
+    def bars(self, k: int, x: Any, low: Any, high: Any) -> None:
+        """Draw upright lines in panel ``k``."""
+        left, bottom = self._corners[k]
+        low, high = np.asarray(low) + bottom, np.asarray(high) + bottom
+        self._axes.vlines(np.asarray(x) + left, low, high, color=_NAVY, linewidth=0.8)
 
 
 def _precision_recall(figure: Any, unseen: Unseen) -> None:
     titles = [rule.tag_id for rule in unseen.rules]
-    for k, axes in enumerate(_panels(figure, titles)):
+    panels = _Panels(figure, titles, "recall (dot: at the tag's threshold; dotted: always yes)", "precision")
+    for k in range(len(titles)):
         truth = unseen.truth[:, k]
-        axes.axhline(float(truth.mean()), color=_GREY, linewidth=0.8, linestyle=":")
+        panels.line(k, (0, 1), (truth.mean(),) * 2, ":", color=_GREY, linewidth=0.8)
         if not truth.any():
             continue
         recall, precision = precision_recall(truth, unseen.score[:, k])
-        axes.step(recall, precision, where="pre", color=_NAVY, linewidth=1.2)
+        panels.line(k, recall, precision, color=_NAVY, linewidth=1.2, drawstyle="steps-pre")
         hits, n_yes = int((truth & unseen.yes[:, k]).sum()), int(unseen.yes[:, k].sum())
         if n_yes:
-            axes.plot(hits / truth.sum(), hits / n_yes, "o", color=_ORANGE, markersize=4)
-    figure.supxlabel("recall (dot: at the tag's threshold; dotted: always yes)")
-    figure.supylabel("precision")
+            panels.line(k, [hits / truth.sum()], [hits / n_yes], "o", color=_ORANGE, markersize=4)
 
 
 def _reliability(figure: Any, unseen: Unseen) -> None:
     titles = ["all tags", *(rule.tag_id for rule in unseen.rules)]
-    for k, axes in enumerate(_panels(figure, titles)):
+    said = "mean probability in ten bins (bars: 95 % intervals by Wilson)"
+    panels = _Panels(figure, titles, said, "share of posts with the tag")
+    for k in range(len(titles)):
         columns = slice(None) if k == 0 else slice(k - 1, k)
         found = reliability(unseen.truth[:, columns], unseen.score[:, columns])
-        axes.plot((0, 1), (0, 1), color=_GREY, linewidth=0.8, linestyle=":")
-        axes.vlines(found.predicted, found.low, found.high, color=_NAVY, linewidth=0.8)
-        axes.plot(found.predicted, found.observed, "o", color=_NAVY, markersize=3)
-    figure.supxlabel("mean probability in ten bins (bars: 95 % intervals by Wilson)")
-    figure.supylabel("share of posts with the tag")
+        panels.line(k, (0, 1), (0, 1), ":", color=_GREY, linewidth=0.8)
+        panels.bars(k, found.predicted, found.low, found.high)
+        panels.line(k, found.predicted, found.observed, "o", color=_NAVY, markersize=3)
 
 
 def _thresholds(figure: Any, unseen: Unseen) -> None:
     found = sweep(unseen)
     titles = ["all tags, one threshold", *(rule.tag_id for rule in unseen.rules)]
-    for k, axes in enumerate(_panels(figure, titles)):
-        columns = (
-            found.pooled.T
-            if k == 0
-            else (part[:, k - 1] for part in (found.precision, found.recall, found.f1))
-        )
-        names = {"precision": (_NAVY, "--"), "recall": (_GREEN, "-."), "F1": (_ORANGE, "-")}
-        for values, (name, (color, style)) in zip(columns, names.items(), strict=True):
-            axes.plot(found.thresholds, values, color=color, linestyle=style, linewidth=1, label=name)
-        if k == 0:
-            axes.legend(loc="lower left", fontsize=6, frameon=False)
-        else:
-            axes.axvline(float(unseen.rules[k - 1].threshold or 0), color=_GREY, linewidth=0.8)
-    figure.supxlabel("threshold (grey: the tag's own)")
-    figure.supylabel("precision, recall, F1")
+    said = "threshold (grey: the tag's own); dashed: precision, dash-dotted: recall, solid: F1"
+    panels = _Panels(figure, titles, said, "precision, recall, F1")
+    for k in range(len(titles)):
+        own = (part[:, k - 1] for part in (found.precision, found.recall, found.f1))
+        for values, style in zip(found.pooled.T if k == 0 else own, _STYLES, strict=True):
+            panels.line(k, found.thresholds, values, style[0], color=style[1], linewidth=1)
+        if k > 0:
+            threshold = unseen.rules[k - 1].threshold
+            panels.line(k, (threshold, threshold), (0, 1), color=_GREY, linewidth=0.8)
 
 
 def _confusions(figure: Any, unseen: Unseen) -> None:

@@ -16,7 +16,7 @@ from classifiers.bundle import write_bundle
 from classifiers.bundle_documents import read_out_of_fold
 from classifiers.dataset import Dataset
 from classifiers.describing import described
-from classifiers.paired import Contender, contest, weighted_figures
+from classifiers.paired import Contender, ContestOptions, contest, weighted_figures
 from classifiers.testing import invented_annotations, invented_codebook, quick_options
 from classifiers.training import TrainedModel, train
 
@@ -102,6 +102,16 @@ def test_a_model_is_judged_out_of_fold_on_posts_it_knows(contenders: dict[str, C
     assert found.figures["mean_average_precision"].second == pytest.approx(
         scorer.metrics["out_of_fold"]["mean_average_precision"], abs=1e-3
     )
+
+
+def test_only_posts_that_neither_knows_can_be_asked_for(contenders: dict[str, Contender]) -> None:
+    """The same as if the labels held no others."""
+    bad, good = contenders["bad"], contenders["good"]
+    found = contest(_dataset(GOOD), bad, good, ContestOptions(unseen_only=True))
+    assert (found.known_to_first, found.known_to_second) == (0, 0)
+    assert found.n_posts + found.n_left_out == len(_dataset(GOOD))
+    few = contest(_dataset(GOOD[:140]), bad, good, ContestOptions(unseen_only=True))
+    assert (few.verdict, few.n_posts) == ("cannot be judged", 0)
 
 
 def test_a_model_is_as_good_as_itself(contenders: dict[str, Contender]) -> None:

@@ -248,33 +248,20 @@ def test_a_worse_model_is_stored_and_not_activated_unless_it_is_asked_for(cli: C
     tags = [line["tags"] for line in lines]
     for line, others in zip(lines, [*tags[40:], *tags[:40]], strict=True):
         line["tags"] = {tag: [] for tag in others}
+        line.pop("origin", None)
     bad = tmp_path / "bad.jsonl"
     bad.write_text("".join(json.dumps(line) + "\n" for line in lines), encoding="utf-8")
     worse = cli.json("train", "--labels", bad)
     assert (worse["active"], worse["comparison"]) == (True, None)
     better = cli.json("train", "--labels", good)
-    assert better["active"]
-    assert better["comparison"]["verdict"] == "better"
-    assert cli.json("models")["previous"] == worse["version"]
+    assert (better["active"], better["comparison"]["verdict"]) == (True, "better")
+    refused = cli("train", "--labels", good, "--min-support", "21")
+    assert "stored, not active" in refused.stdout
     compared = cli.json("models", "compare", better["version"], worse["version"], "--labels", good)
     assert compared["verdict"] == "worse"
     assert set(compared["figures"]) == {"mean_average_precision", "micro_f1", "macro_f1"}
-    assert "worse" in cli("models", "compare", better["version"], worse["version"], "--labels", good).stdout
-
-    seed = ("--seed", "3", "--min-support", "21")
-    refused = cli("train", "--labels", good, *seed)
-    assert "stored, not active" in refused.stdout
-    assert cli.json("models")["active"] == better["version"]
-    forced = cli.json("train", "--labels", good, *seed, "--activate", "yes")
-    assert cli.json("models")["active"] == forced["version"]
-    assert cli.json("rollback")["active"] == better["version"]
     assert cli.json("rollback")["active"] == worse["version"]
-    assert "active before" in cli("rollback", code=1).stderr
-
-    pruned = cli.json("models", "prune", "--keep", "0", "--dry-run")
-    assert worse["version"] not in pruned["removed"]
-    assert len(cli.json("models")["versions"]) == 3
-    cli("models", "prune", "--keep", "0")
+    assert len(cli.json("models", "prune", "--keep", "0")["removed"]) == 2
     assert cli.json("models")["versions"] == [worse["version"]]
 
 

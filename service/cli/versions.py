@@ -8,7 +8,7 @@ import click
 
 from classifiers.dataset import Dataset
 from classifiers.errors import ModelNotFoundError
-from classifiers.paired import Contender, Contest, Difference, contest
+from classifiers.paired import Contender, Contest, ContestOptions, Difference, contest
 from service.cli import console
 from service.cli.learning import labels_in_use
 from service.cli.models import named_bundle, workspace_registry
@@ -40,9 +40,12 @@ def models_command(context: click.Context, as_json: bool) -> None:
 @click.argument("first")
 @click.argument("second")
 @console.labels_option
+@click.option("--unseen", is_flag=True, help="Only on posts that neither was trained on.")
 @click.option("--seed", type=int, default=0, show_default=True, help="Of the bootstrap.")
 @console.json_option
-def compare_command(first: str, second: str, labels: Path | None, seed: int, as_json: bool) -> None:
+def compare_command(
+    first: str, second: str, labels: Path | None, unseen: bool, seed: int, as_json: bool
+) -> None:
     """Compare two models on labels: is SECOND better than FIRST?
 
     Both are versions, or folders of bundles. A post that a model was trained on is judged by its out-of-fold score,
@@ -54,7 +57,7 @@ def compare_command(first: str, second: str, labels: Path | None, seed: int, as_
     annotations = labels_in_use(settings, labels, codebook)
     dataset = Dataset.from_annotations(annotations, codebook, mixed_codebooks=True)
     with console.progress("Comparing", "samples") as progress:
-        found = contest(dataset, contenders[0], contenders[1], seed, progress)
+        found = contest(dataset, contenders[0], contenders[1], ContestOptions(seed, unseen), progress)
     if as_json:
         console.print_json(found.to_dict())
     else:
@@ -124,7 +127,9 @@ def _print_contest(found: Contest) -> None:
             f"{found.known_to_second} by the second, which are judged on them out of fold"
         )
     if found.n_left_out:
-        click.echo(f"{found.n_left_out} posts were left out: a model was trained on near-duplicates of them")
+        click.echo(
+            f"{found.n_left_out} posts were left out: a model was trained on them or on near-duplicates of them"
+        )
     click.echo(f"{found.verdict}: {found.reason}")
 
 
