@@ -150,11 +150,15 @@ def _print_robustness(checks: Mapping[str, Figures]) -> None:
 
 
 def _gap(gap: Figures, *, flipped: bool = False) -> str:
-    low, high = gap["low"], gap["high"]
+    value, low, high = gap["value"], gap["low"], gap["high"]
     if low is None:
-        return f"{gap['value']:+.3f}"
+        return _signed(value)
     low, high = (-high, -low) if flipped else (low, high)
-    return f"{gap['value']:+.3f} ({low:+.3f} to {high:+.3f})"
+    return f"{_signed(value)} ({_signed(low)} to {_signed(high)})"
+
+
+def _signed(value: float) -> str:
+    return f"{round(value, 3) + 0.0:+.3f}"  # no minus before nothing
 
 
 def _ranged(of: Figures, name: str, digits: int = 2, *, with_interval: bool = True) -> str:
