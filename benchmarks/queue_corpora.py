@@ -97,7 +97,7 @@ def debian(lists: Path | None, n_posts: int = 6_000, least: int = 60) -> Corpus:
     return _topical("debian", [(text, tags) for text, tags in chosen], names)
 
 
-def sections(lists: Path | None, n_posts: int = 6_000, least: int = 25) -> Corpus:
+def sections(lists: Path | None, n_posts: int = 6_000, least: int = 10) -> Corpus:
     """Read the same descriptions, of any package, with the section that each is in, one tag a post.
 
     Sections that say nothing of the subject are left out.

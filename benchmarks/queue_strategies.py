@@ -63,7 +63,12 @@ def queue(shares: dict[Quota, float]) -> Strategy:
             odds,
             now.fit.probabilities(now.material, rest),
         )
-        known = Known(now.vectors[now.labelled], now.fit.n_positive.astype(np.float64))
+        known = Known(
+            now.vectors[now.labelled],
+            np.array([len(texts[row]) for row in now.labelled], dtype=np.float64),
+            now.material.corpus.gold[now.labelled].sum(axis=1).astype(np.float64),
+            now.fit.n_positive.astype(np.float64),
+        )
         turns = sampling.mixed({quota: sizes[quota] for quota in (Quota.UNCERTAIN, Quota.DIVERSE)})
         return np.concatenate([drawn, rest[sampling.choose(candidates, known, turns)]])
 

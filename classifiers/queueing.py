@@ -6,6 +6,7 @@ memory and time depend on ``n_candidates`` and not on the size of the pool.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, field
 from fractions import Fraction
@@ -33,6 +34,7 @@ from classifiers.sampling import (
     Candidates,
     Floats,
     Known,
+    Matrix,
     Quota,
     choose,
     draw,
@@ -117,7 +119,7 @@ def make_sample(
         posts = chosen_posts(ledger, [units[row].post_id for row in looked_at])
         texts = [stored.post.text for stored in posts]
         candidates = _Scoring(codebook, scorer, progress).candidates(texts, known.texts)
-        found = choose(candidates[0], Known(candidates[1], known.n_positive), turns)
+        found = choose(candidates[0], known.with_vectors(candidates[1]), turns)
         chosen = [int(looked_at[row]) for row in found]
     queue = _queue(sizes, turns, chosen, [int(row) for row in drawn])
     overlaps = overlap_plan(len(queue), request.overlaps, rng)
@@ -187,7 +189,12 @@ def _units(posts: Iterable[PoolPost]) -> list[_Unit]:
 @dataclass(frozen=True, slots=True)
 class _KnownPosts:
     texts: list[str]
+    n_borne: Floats
     n_positive: Floats
+
+    def with_vectors(self, vectors: Matrix) -> Known:
+        lengths = np.array([len(text) for text in self.texts], dtype=np.float64)
+        return Known(vectors, lengths, self.n_borne, self.n_positive)
 
 
 def _known(ledger: Ledger, codebook: Codebook, rng: np.random.Generator) -> _KnownPosts:
@@ -199,9 +206,11 @@ def _known(ledger: Ledger, codebook: Codebook, rng: np.random.Generator) -> _Kno
         texts[annotation.post_id] = annotation.text
         positive |= {(annotation.post_id, column[tag]) for tag in annotation.tags if tag in column}
     n_positive = np.bincount([tag for _, tag in sorted(positive)], minlength=len(column)).astype(np.float64)
-    found = [texts[post_id] for post_id in sorted(texts)]
-    kept = np.sort(rng.permutation(len(found))[:_MAX_KNOWN])
-    return _KnownPosts([found[row] for row in kept], n_positive)
+    borne = Counter(post_id for post_id, _ in positive)
+    found = sorted(texts)
+    kept = [found[row] for row in np.sort(rng.permutation(len(found))[:_MAX_KNOWN])]
+    n_borne = np.array([borne[post_id] for post_id in kept], dtype=np.float64)
+    return _KnownPosts([texts[post_id] for post_id in kept], n_borne, n_positive)
 
 
 class _Scoring:

@@ -3,13 +3,24 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import replace
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from classifiers.sampling import Candidates, Known, Quota, choose, draw, mixed, nearest, text_vectors
+from classifiers.sampling import (
+    Candidates,
+    Known,
+    Quota,
+    choose,
+    draw,
+    length_weight,
+    mixed,
+    nearest,
+    text_vectors,
+)
 
 CHOSEN = (Quota.UNCERTAIN, Quota.DIVERSE)
 
@@ -19,7 +30,7 @@ def _candidates(texts: list[str], odds: list[list[float]] | None = None) -> tupl
     values = np.array(odds) if odds else np.full((len(texts), 2), np.nan)
     lengths = np.array([100.0] * len(texts))
     candidates = Candidates(vectors, lengths, values, 1 / (1 + np.exp(-values)))
-    return candidates, Known(known, np.array([3.0] * values.shape[1]))
+    return candidates, Known(known, np.array([30.0]), np.array([1.0]), np.array([3.0] * values.shape[1]))
 
 
 def test_the_post_nearest_the_threshold_comes_first() -> None:
@@ -36,7 +47,7 @@ def test_a_rare_tag_gets_more_turns_than_a_frequent_one() -> None:
     odds = [[0.0, -8.0] if i < 20 else [-8.0, 0.0] for i in range(40)]
     candidates, known = _candidates(texts, odds)
     candidates = Candidates(candidates.vectors, candidates.lengths, candidates.odds, np.zeros((40, 2)))
-    found = choose(candidates, Known(known.vectors, np.array([99.0, 0.0])), [Quota.UNCERTAIN] * 12)
+    found = choose(candidates, replace(known, n_positive=np.array([99.0, 0.0])), [Quota.UNCERTAIN] * 12)
     assert sum(row >= 20 for row in found) > sum(row < 20 for row in found)
 
 
@@ -57,11 +68,15 @@ def test_a_copy_of_an_annotated_post_waits() -> None:
 
 
 def test_the_long_post_comes_before_the_short_one() -> None:
-    """A longer post holds more to learn from."""
+    """Where long posts have borne more tags; where they have not, length counts for nothing."""
     candidates, known = _candidates([f"word{i}" for i in range(5)])
     lengths = np.array([10.0, 20.0, 4000.0, 10.0, 30.0])
     candidates = Candidates(candidates.vectors, lengths, candidates.odds, candidates.probabilities)
     assert choose(candidates, known, [Quota.DIVERSE])[0] == 2
+    posts = np.arange(1.0, 101.0)
+    assert length_weight(replace(known, lengths=posts, n_borne=np.log(posts))) == 1
+    assert length_weight(replace(known, lengths=posts, n_borne=-posts)) == 0
+    assert 0 < length_weight(known) < 1
 
 
 @pytest.mark.parametrize("texts", [["", "", ""], ["!!!"], ["one word"], ["a", "a", "a"]])
