@@ -226,13 +226,10 @@ def _multiplied(annotations: Sequence[Annotation], n_posts: int) -> list[Annotat
     found = []
     for number in range(n_posts):
         model = annotations[number % len(annotations)]
-        drawn = rng.random(len(model.text.split())) < 0.5
-        mixed = [
-            str(rng.choice(words)) if other else word
-            for word, other in zip(model.text.split(), drawn, strict=True)
-        ]
+        own = np.array(model.text.split())
+        mixed = np.where(rng.random(len(own)) < 0.5, words[rng.integers(0, len(words), len(own))], own)
         # Every copy has words of its own, as new posts do.
-        text = " ".join([*mixed, f"word{number}", f"name{number % 5000}"])
+        text = " ".join([*mixed.tolist(), f"word{number}", f"name{number % 5000}"])
         tags = {
             tag: tuple(Span(s.start, min(s.end, len(text))) for s in spans if s.start < len(text) - 1)
             for tag, spans in model.tags.items()
