@@ -19,7 +19,7 @@ def kill_imports(
     n_kills, seed, n_messages = options
     folder.mkdir(parents=True)
     source = folder / "result.json"
-    write_export(source, messages(n_messages, seed))
+    write_export(source, messages(n_messages, seed, sentences=10))
     urls: dict[int, str] = {}
     undisturbed: list[Content] = []
 

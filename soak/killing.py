@@ -1,4 +1,8 @@
-"""Commands run as processes and ended with SIGKILL at chosen moments."""
+"""Commands run as processes and ended with SIGKILL at chosen moments.
+
+Moments are counted in the command's own processor time: whatever else the machine is busy with, they are spread
+over the whole of its run.
+"""
 
 from __future__ import annotations
 
@@ -18,6 +22,7 @@ from soak.outcome import Outcome
 _LONGEST_RUN = 600.0
 _ORPHANS_END = 20.0
 _MORE_TRIES = 40
+_POLL_SECONDS = 0.002
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +46,22 @@ class Command:
             encoding="utf-8",
         )
 
+    def measure(self) -> float:
+        """Run it to its end and return the processor time that it took, in seconds, without its own processes.
+
+        Raises
+        ------
+        RuntimeError
+            It failed.
+        """
+        process, taken = self.start(), 0.0
+        while process.poll() is None:
+            taken = max(taken, _processor_time(process.pid))
+            time.sleep(_POLL_SECONDS)
+        if process.returncode:
+            raise RuntimeError(f"`{self.arguments[0]}` ended with {process.returncode}")
+        return taken
+
     def run(self) -> str:
         """Run it to its end and return what it printed.
 
@@ -60,8 +81,15 @@ class Command:
             raise RuntimeError(f"`{self.arguments[0]}` ended with {process.returncode}: {said.strip()}")
         return printed
 
-    def kill_after(self, seconds: float) -> bool:
-        """Run it and send SIGKILL after so many seconds; return False where it had ended before.
+    def kill_after(self, seconds: float, pause: float) -> bool:
+        """Run it and send SIGKILL; return False where it had ended before.
+
+        Parameters
+        ----------
+        seconds
+            How much processor time it has until then.
+        pause
+            How long to wait after that, by the clock: it may be waiting for a server.
 
         Raises
         ------
@@ -69,14 +97,25 @@ class Command:
             A process that it started lives on.
         """
         process = self.start()
+        while process.poll() is None and _processor_time(process.pid) < seconds:
+            time.sleep(_POLL_SECONDS)
         with suppress(subprocess.TimeoutExpired):
-            process.wait(seconds)
+            process.wait(pause)
         if process.poll() is not None:
             return False
         process.send_signal(signal.SIGKILL)
         process.wait()
         _await_end_of_group(process.pid)
         return True
+
+
+def _processor_time(pid: int) -> float:
+    """Return the processor time of a process in seconds, as Linux counts it."""
+    try:
+        fields = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+    except (OSError, IndexError):
+        return 0.0  # it has ended
 
 
 def _await_end_of_group(group: int) -> None:
@@ -95,26 +134,26 @@ def _await_end_of_group(group: int) -> None:
 class Try:
     """One try of a kill: ``prepare`` returns the command, on a state of its own; ``check`` what is wrong.
 
-    ``check`` runs the command again to its end, and then looks.
+    ``check`` runs the command again to its end, and then looks.  ``waits`` is how long the command waits for
+    a server at a time, in seconds, so that it is killed while it waits too.
     """
 
     prepare: Callable[[int], Command]
     check: Callable[[int], Iterator[str]]
+    waits: float = 0.0
 
 
 def kill_often(outcome: Outcome, n_kills: int, seed: int, attempt: Try) -> None:
     """Kill a command ``n_kills`` times, at random moments spread over its whole run, each followed by a next run."""
-    start = time.monotonic()
-    command = attempt.prepare(-1)
-    command.run()
-    duration = time.monotonic() - start
+    duration = attempt.prepare(-1).measure()
     chance = random.Random(seed)
     moments = [(number + chance.random()) / n_kills * duration for number in range(n_kills)]
     late = 0
     for number, moment in enumerate(moments):
         for again in range(_MORE_TRIES):
             # It had ended already: runs differ in length. Another state, a little earlier.
-            if attempt.prepare(number).kill_after(moment * 0.97**again):
+            pause = chance.random() * attempt.waits
+            if attempt.prepare(number).kill_after(moment * 0.97**again, pause):
                 break
             late += 1
         else:
@@ -131,7 +170,7 @@ def kill_often(outcome: Outcome, n_kills: int, seed: int, attempt: Try) -> None:
             f"  {outcome.part}: kill {number + 1} of {n_kills} at {moment:.2f} of {duration:.2f} s",
             flush=True,
         )
-    outcome.note = f"a run of {duration:.1f} s" + (
+    outcome.note = f"a run of {duration:.1f} s of processor time" + (
         f"; {late} came too late and were repeated" if late else ""
     )
 

@@ -77,7 +77,7 @@ def kill_pushes(outcome: Outcome, desk: Desk, n_kills: int, seed: int) -> None:
         desk.command("push", ledger(number)).run()
         yield from pushed_wrongly(desk, ledger(number), projects[number])
 
-    kill_often(outcome, n_kills, seed, Try(prepare, check))
+    kill_often(outcome, n_kills, seed, Try(prepare, check, waits=1.0))
     outcome.note += f", {_PUSHED:,} messages"
 
 
@@ -123,7 +123,7 @@ def kill_pulls(outcome: Outcome, desk: Desk, n_kills: int, seed: int) -> None:
         yield from pulled_wrongly(ledger(number), wanted)
         yield from differences(content(f"sqlite:///{ledger(number)}"), whole[number % 2])
 
-    kill_often(outcome, n_kills, seed, Try(prepare, check))
+    kill_often(outcome, n_kills, seed, Try(prepare, check, waits=1.0))
     outcome.note += f", {len(wanted):,} annotations"
 
 

@@ -101,6 +101,15 @@ def test_half_a_file_keeps_what_is_whole(tmp_path: Path, name: str) -> None:
             assert any(isinstance(item, RefusedItem) for item in others), (place, items)
 
 
+def test_half_a_parquet_file_is_refused_by_name(tmp_path: Path) -> None:
+    """Its table of contents stands at its end: without it nothing can be read, and that is said."""
+    data = seeds("parquet")[0]
+    for place in (8, len(data) // 2, len(data) - 1):
+        with pytest.raises(FileError, match="damaged Parquet file") as caught:
+            _items(tmp_path / "cut", data[:place])
+        assert caught.value.hint
+
+
 def _n_whole(name: str, data: bytes) -> int:
     """Return how many messages certainly stand before the cut."""
     if name in ("telegram-api-lines", "jsonl"):
