@@ -169,7 +169,7 @@ def test_a_training_onto_a_full_disk_leaves_the_active_model(disk: Disk, trained
     assert sorted(path.name for path in (workspace.home / "models").iterdir()) == there
     assert not (disk.path / "bundle").exists()
     disk.empty()
-    workspace.run(*train)
+    workspace.run(*train, "--activate", "yes")
     assert (workspace.home / "models" / "active").read_text() != active
 
 
