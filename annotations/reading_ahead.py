@@ -20,6 +20,7 @@ from annotations.errors import TalkingPointsError
 T = TypeVar("T")
 
 _END_SECONDS = 5.0
+_PIPE_BYTES = 1 << 20  # so much may be made before it is asked for (on Linux; elsewhere what the system gives)
 
 
 class WorkerLostError(TalkingPointsError):
@@ -46,6 +47,7 @@ def read_ahead(make: Callable[..., Iterable[T]], *arguments: Any) -> Generator[T
         [sys.executable, "-m", __name__],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
+        pipesize=_PIPE_BYTES,
         env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
     )
     assert process.stdin is not None  # noqa: S101 - as asked for above
