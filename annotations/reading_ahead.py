@@ -20,7 +20,9 @@ from annotations.errors import TalkingPointsError
 T = TypeVar("T")
 
 _END_SECONDS = 5.0
-_PIPE_BYTES = 1 << 20  # so much may be made before it is asked for (on Linux; elsewhere what the system gives)
+_PIPE_BYTES = (
+    1 << 20
+)  # so much may be made before it is asked for (on Linux; elsewhere what the system gives)
 
 
 class WorkerLostError(TalkingPointsError):
