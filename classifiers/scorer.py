@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +20,27 @@ from classifiers.predictions import Decision, Evidence, Prediction, TagPredictio
 from classifiers.thresholds import TagRule
 
 Floats = npt.NDArray[np.float64]
+DECISIONS = (Decision.NO, Decision.YES, Decision.ABSTAIN)
+"""What the numbers in :attr:`Judged.decisions` mean."""
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """The tags of many texts as arrays, for tables.
+
+    Attributes
+    ----------
+    scores
+        Shape (n_texts, n_tags) in the order of the scorer's ``rules``: probabilities, NaN for refused tags.
+    decisions
+        Shape (n_texts, n_tags), int8: the number of the decision in :data:`DECISIONS`.
+    languages
+        The language of every text (ISO 639-1), None where it cannot be told.
+    """
+
+    scores: Floats
+    decisions: npt.NDArray[np.int8]
+    languages: Sequence[str | None]
 
 
 class Scorer:
@@ -89,12 +110,26 @@ class Scorer:
 
         NaN for refused tags.
         """
-        scores = expit(self._model.linear.scores(texts))
-        columns = [
-            scores[:, self._column[rule.tag_id]] if rule.predicted else np.full(len(texts), np.nan)
-            for rule in self.rules.values()
-        ]
-        return np.column_stack(columns) if columns else np.zeros((len(texts), 0))
+        return self.judge(texts).scores
+
+    def judge(self, texts: Sequence[str]) -> Judged:
+        """Tag many texts at once, without an object for every tag of every text."""
+        parts = list(self._model.linear.scored(texts))
+        rules = list(self.rules.values())
+        scores = np.full((len(texts), len(rules)), np.nan)
+        decisions = np.full((len(texts), len(rules)), DECISIONS.index(Decision.ABSTAIN), dtype=np.int8)
+        if parts:
+            found = expit(np.concatenate([part.scores for part in parts]))
+            for number, rule in enumerate(rules):
+                if rule.threshold is not None:
+                    column = found[:, self._column[rule.tag_id]]
+                    scores[:, number] = column
+                    decisions[:, number] = np.where(
+                        np.abs(column - rule.threshold) < rule.abstain_margin,
+                        DECISIONS.index(Decision.ABSTAIN),
+                        column >= rule.threshold,
+                    )
+        return Judged(scores, decisions, [language for part in parts for language in part.identified])
 
     def passages(self, text: str, tags: Collection[str]) -> dict[str, tuple[Evidence, ...]]:
         """Return the passages that speak for each of ``tags``, whatever the decision.

@@ -11,7 +11,7 @@ from annotations.records import Span
 from classifiers.dataset import Dataset
 from classifiers.evidence import passages, token_parts
 from classifiers.predictions import Decision
-from classifiers.scorer import Scorer
+from classifiers.scorer import DECISIONS, Scorer
 from classifiers.testing import invented_annotations, invented_codebook, invented_scorer, quick_options
 from classifiers.thresholds import ThresholdOptions
 from classifiers.tokens import is_word, tokenise
@@ -55,6 +55,18 @@ def test_the_language_of_a_text_is_said(scorer: Scorer) -> None:
     assert [each.lang for each in scorer.predict([TEXT, "🕊", "Все реки принадлежат всем деревням."])] == [
         *("en", None, "ru"),
     ]
+
+
+def test_tables_hold_what_predictions_say(scorer: Scorer) -> None:
+    """Scores, decisions and languages, post by post and tag by tag."""
+    texts = [TEXT, "", "🕊", "Все реки принадлежат всем деревням."]
+    judged = scorer.judge(texts)
+    for row, prediction in enumerate(scorer.predict(texts)):
+        assert judged.languages[row] == prediction.lang
+        assert [DECISIONS[n] for n in judged.decisions[row]] == [tag.decision for tag in prediction.tags]
+        scores = [None if np.isnan(score) else score for score in judged.scores[row]]
+        assert scores == [tag.score for tag in prediction.tags]
+    assert scorer.judge([]).scores.shape == (0, len(CODEBOOK.tags))
 
 
 def test_only_the_tags_asked_for_are_answered(scorer: Scorer) -> None:
