@@ -15,7 +15,7 @@ import numpy.typing as npt
 from scipy.optimize import minimize
 from scipy.special import expit
 
-from classifiers.linear import ViewName
+from classifiers.scored import ViewName
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]

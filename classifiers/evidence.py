@@ -10,15 +10,15 @@ do not add up to the score of the text.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
-from classifiers.features import damped, present, scales
-from classifiers.linear import LinearModel, Scored, sentence_scores
+from classifiers.linear import LinearModel
 from classifiers.predictions import Evidence
-from classifiers.tokens import is_word
+from classifiers.scored import Scored, Sentences
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
@@ -28,20 +28,19 @@ MAX_WORDS = 40
 
 @dataclass(frozen=True, slots=True)
 class Passages:
-    """The passages of scored texts; ``strengths`` are those of all sentences, shape (n_sentences, n_tags)."""
+    """The passages of scored texts."""
 
     model: LinearModel
-    scored: Scored
-    strengths: Floats
+    texts: Sequence[str]
+    sentences: Sentences
 
     def best(self, row: int, column: int) -> tuple[Evidence, ...]:
         """Return the strongest passage of a text for a tag, and up to two more sentences that are above average.
 
         The strongest comes first; a text without a token has none.
         """
-        text_of = self.scored.corpus.text_of
-        first, last = np.searchsorted(text_of, [row, row + 1]).tolist()
-        strengths = self.strengths[first:last, column]
+        first, last = self.sentences.text_firsts[row : row + 2].tolist()
+        strengths = self.sentences.strengths[first:last, column]
         order = np.argsort(-strengths, kind="stable")[:MAX_PASSAGES].tolist()
         found: list[Evidence] = []
         for sentence in order:
@@ -52,20 +51,25 @@ class Passages:
                 start, end = self._widened(first, sentence, strengths, (start, end))
             elif start < found[0].end and found[0].start < end:
                 continue
-            text = self.scored.corpus.texts[row][start:end]
-            found.append(Evidence(start, end, text, float(strengths[sentence])))
+            found.append(Evidence(start, end, self.texts[row][start:end], float(strengths[sentence])))
         return tuple(found)
+
+    def _words(self, sentence: int) -> tuple[Ints, int, int]:
+        """Return which tokens of a sentence are words, its first token, and the first one after it."""
+        first, last = self.sentences.firsts[sentence : sentence + 2].tolist()
+        return first + np.flatnonzero(self.sentences.is_word[first:last]), first, last
 
     def _core(self, sentence: int, column: int) -> tuple[int, int]:
         """Return where a sentence lies, or the best 40 words of it."""
-        tokens = self.scored.corpus.tokens[sentence]
-        words = [number for number, token in enumerate(tokens) if is_word(token.form)]
-        first, last = 0, len(tokens)
+        words, first, last = self._words(sentence)
         if len(words) > MAX_WORDS:
-            window = self._best_window(sentence, column, words)
-            first = words[window]
-            last = words[window + MAX_WORDS] if window + MAX_WORDS < len(words) else len(tokens)
-        return tokens[first].start, max(token.end for token in tokens[first:last])
+            window = self._best_window(sentence, column, words - first)
+            first, last = (
+                int(words[window]),
+                int(words[window + MAX_WORDS]) if window + MAX_WORDS < len(words) else last,
+            )
+        spans = self.sentences.spans
+        return int(spans[first, 0]), int(spans[first:last, 1].max())
 
     def _widened(
         self, first: int, sentence: int, strengths: Floats, place: tuple[int, int]
@@ -74,54 +78,50 @@ class Passages:
 
         The stronger neighbour comes first.
         """
-        tokens = self.scored.corpus.tokens
-        room = MAX_WORDS - sum(is_word(token.form) for token in tokens[first + sentence])
+        spans = self.sentences.spans
+        room = MAX_WORDS - len(self._words(first + sentence)[0])
         start, end = place
         beside = [n for n in (sentence - 1, sentence + 1) if 0 <= n < len(strengths) and strengths[n] > 0]
         for neighbour in sorted(beside, key=lambda n: -strengths[n]):
-            words = [token for token in tokens[first + neighbour] if is_word(token.form)]
-            if room <= 0 or not words:
+            words, *_ = self._words(first + neighbour)
+            if room <= 0 or not len(words):
                 continue
             if neighbour < sentence:
-                start = words[-room:][0].start
+                start = int(spans[words[-room:][0], 0])
             else:
-                end = max(token.end for token in words[:room])
+                end = int(spans[words[:room], 1].max())
             room -= len(words)
         return start, end
 
-    def _best_window(self, sentence: int, column: int, words: list[int]) -> int:
+    def _best_window(self, sentence: int, column: int, words: Ints) -> int:
         """Return at which of a sentence's words the strongest run of 40 begins."""
-        added = token_parts(self.model, self.scored, sentence)[:, column]
+        added = token_parts(self.model, self.sentences, sentence)[:, column]
         sums = np.concatenate([[0.0], np.cumsum(added)])
-        starts = np.array(words[: len(words) - MAX_WORDS + 1])
-        ends = np.array([*words[MAX_WORDS:], len(added)])
+        starts = words[: len(words) - MAX_WORDS + 1]
+        ends = np.append(words[MAX_WORDS:], len(added))
         return int(np.argmax(sums[ends] - sums[starts]))
 
 
 def passages(model: LinearModel, scored: Scored) -> Passages:
-    """Weigh the sentences of scored texts."""
-    by_view = sentence_scores(scored.counts, scored.vectors, model.views)
-    combination = model.combination
-    strengths = np.einsum("vst,vt->st", by_view, combination.evidence_scale) + combination.evidence_offset
-    return Passages(model, scored, strengths)
+    """Return what finds the passages of scored texts."""
+    return Passages(model, scored.texts, scored.sentences())
 
 
-def token_parts(model: LinearModel, scored: Scored, sentence: int) -> Floats:
+def token_parts(model: LinearModel, sentences: Sentences, sentence: int) -> Floats:
     """Return what the tokens of a sentence add to its strengths, shape (n_tokens, n_tags).
 
     With the strength of a sentence of no words they add up to that of the sentence.
     """
-    counts = scored.counts[[sentence]]
-    count_of = dict(zip(counts.indices.tolist(), counts.data.tolist(), strict=True))
-    forms = [token.form for token in scored.corpus.tokens[sentence]]
-    numbers = dict(zip(dict.fromkeys(forms), counts.indices.tolist(), strict=True))
-    word_of = np.array([numbers[form] for form in forms], dtype=np.int64)
-    count = np.array([count_of[number] for number in word_of.tolist()])
-    total = np.zeros((len(forms), len(model.tag_ids)))
+    first, last = sentences.firsts[sentence : sentence + 2].tolist()
+    different, place, counts = np.unique(
+        sentences.words[first:last], return_inverse=True, return_counts=True
+    )
+    mass = sentences.vectors.mass[different].astype(np.float64)
+    damping = 1 + np.log(counts)
+    total = np.zeros((last - first, len(model.tag_ids)))
     for view, scale in zip(model.views, model.combination.evidence_scale, strict=True):
-        share = (1 + np.log(count)) / count if view.name == "documents" else 1 / count
-        if view.name != "sentences":
-            matrix = damped(counts) if view.name == "documents" else present(counts)
-            share = share / scales(matrix, scored.vectors.mass)[0]
-        total += share[:, None] * scored.vectors.parts[view.name][word_of] * scale
+        weight = damping if view.name == "documents" else np.ones(len(counts))
+        length = 1.0 if view.name == "sentences" else np.sqrt((weight**2 * mass).sum()) or 1.0
+        share = (weight / counts / length)[place]
+        total += share[:, None] * sentences.vectors.parts[view.name][different][place] * scale
     return total

@@ -163,14 +163,24 @@ def word_terms(key: WordKey) -> dict[Kind, list[str]]:
     characters of an unspaced script are the two characters and the pair.
     """
     language, form = key
-    shape = "0" * min(len(form), 4) if form.isdigit() else form
+    shape = shape_of(form)
     return {"stems": [stem(shape, language)], "grams": _grams(shape)}
+
+
+def shape_of(form: str) -> str:
+    """Return what terms are made of: zeros, at most four, for a number."""
+    return "0" * min(len(form), 4) if form.isdigit() else form
+
+
+def is_single_or_pair(shape: str) -> bool:
+    """Tell whether this is one character of an unspaced script, or two."""
+    return len(shape) <= 2 and shape[0] >= "\u3040" and not shape.isascii()
 
 
 def _grams(form: str) -> list[str]:
     if not is_word(form):
         return [f" {form} "]
-    if len(form) <= 2 and form[0] >= "\u3040" and not form.isascii():
+    if is_single_or_pair(form):
         return [*form, form] if len(form) == 2 else [form]
     padded = f" {form} "
     found: list[str] = []

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 import threading
+import unicodedata
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from functools import cache, lru_cache
@@ -18,7 +19,7 @@ import Stemmer
 from py3langid.langid import MODEL_FILE, LanguageIdentifier
 
 _LOOKED_AT = 1000
-_LEAST_CONFIDENCE = 0.3
+LEAST_CONFIDENCE = 0.3
 _LEAST_SHARE = 0.02
 # Posts of these languages are common enough for a short text to be one of theirs rather than of their kin.
 _FREQUENT = frozenset({"ar", "de", "en", "es", "fr", "it", "pt", "ru", "uk", "zh"})
@@ -55,7 +56,7 @@ _SNOWBALL = {
     "tr": "turkish",
 }
 _BY_PREFIX = frozenset({"be", "bg", "mk", "uk"})
-_SCRIPTS = {
+SCRIPTS = {
     "cyrillic": re.compile("[\u0400-\u052f]"),
     "arabic": re.compile("[\u0600-\u06ff\u0750-\u077f]"),
     "han": re.compile("[\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff]"),
@@ -72,15 +73,23 @@ _lock = threading.Lock()
 
 def identify(text: str) -> str | None:
     """Return the language of a text, from its first 1,000 characters; None where they do not tell."""
-    words = _NO_LANGUAGE.sub(" ", text[: 2 * _LOOKED_AT])[:_LOOKED_AT]
+    words = _looked_at(text)
     if sum(map(str.isalpha, words)) < 2:
         return None
-    likely = {
-        language: chance * (_PRIOR if language in _FREQUENT else 1)
-        for language, chance in _identifier().rank(words)
-    }
+    likely = {language: chance * prior(language) for language, chance in identifier().rank(words)}
     best = max(likely, key=lambda language: likely[language])
-    return best if likely[best] >= _LEAST_CONFIDENCE * sum(likely.values()) else None
+    return best if likely[best] >= LEAST_CONFIDENCE * sum(likely.values()) else None
+
+
+def prepared(text: str) -> str:
+    """Return what is looked at of a text, in the form in which py3langid reads it."""
+    words = _looked_at(text)
+    return unicodedata.normalize("NFC", words.lower() if words.isupper() else words)
+
+
+def prior(language: str) -> float:
+    """Return how much more likely a language is than a rare one, before anything is read."""
+    return _PRIOR if language in _FREQUENT else 1.0
 
 
 def main_languages(identified: Iterable[str | None]) -> tuple[str, ...]:
@@ -98,9 +107,13 @@ def stemming_language(text: str, identified: str | None, languages: Sequence[str
     A text in none of them (too short to tell, or wrongly told) goes by the first of them in its script; one
     in another script by its own language.  Empty: words stay as they are.
     """
+    return stemming_by_script(_script(text), identified, languages)
+
+
+def stemming_by_script(script: str, identified: str | None, languages: Sequence[str]) -> str:
+    """Return the language of :func:`stemming_language` of a text of which most letters are of ``script``."""
     if identified in languages:
         return str(identified)
-    script = _script(text)
     for language in languages:
         if _SCRIPT_OF.get(language, "latin") == script:
             return language
@@ -129,12 +142,17 @@ def _stemmer(language: str) -> Callable[[str], str] | None:
 
 
 @cache
-def _identifier() -> Any:
+def identifier() -> Any:
+    """Return py3langid's model."""
     return LanguageIdentifier.from_model_file(MODEL_FILE, norm_probs=True)
+
+
+def _looked_at(text: str) -> str:
+    return _NO_LANGUAGE.sub(" ", text[: 2 * _LOOKED_AT])[:_LOOKED_AT]
 
 
 def _script(text: str) -> str:
     """Return the script of most letters in the beginning of a text; ``latin`` where there are none."""
-    counted = {name: len(pattern.findall(text[:_LOOKED_AT])) for name, pattern in _SCRIPTS.items()}
+    counted = {name: len(pattern.findall(text[:_LOOKED_AT])) for name, pattern in SCRIPTS.items()}
     most = max(counted, key=lambda name: counted[name])
     return most if counted[most] else "latin"

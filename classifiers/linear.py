@@ -10,7 +10,6 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final, Literal, get_args
 
 import numpy as np
 import numpy.typing as npt
@@ -30,12 +29,10 @@ from classifiers.features import (
     term_matrices,
 )
 from classifiers.languages import identify, stemming_language
+from classifiers.scored import Floats, Floats32, Scored, Sentences, ViewName, WordVectors
+from classifiers.tokens import is_word
 
-Floats = npt.NDArray[np.float64]
-Floats32 = npt.NDArray[np.float32]
 Ints = npt.NDArray[np.int64]
-ViewName = Literal["documents", "sentences", "centroids"]
-VIEWS: Final[tuple[ViewName, ...]] = get_args(ViewName)
 TEMPERATURE = 0.5
 """Of the soft maximum over sentences: the lower, the more the best sentence decides alone."""
 _BATCH = 256
@@ -73,35 +70,6 @@ class Combination:
     offset: Floats32
     evidence_scale: Floats32
     evidence_offset: Floats32
-
-
-@dataclass(frozen=True, slots=True)
-class WordVectors:
-    """What words add to the views, by view (n_words, n_tags), and the squared lengths of their vectors (n_words,)."""
-
-    parts: Mapping[ViewName, Floats32]
-    mass: Floats32
-
-
-@dataclass(frozen=True, slots=True)
-class Scored:
-    """Some texts with their scores and what these were made of.
-
-    Attributes
-    ----------
-    identified
-        The language of every text, None where it could not be told.
-    counts
-        The words of every sentence, (n_sentences, n_words).
-    scores
-        The log-odds, shape (n_texts, n_tags).
-    """
-
-    corpus: Corpus
-    identified: Sequence[str | None]
-    counts: Matrix
-    vectors: WordVectors
-    scores: Floats
 
 
 def word_vectors(terms: Mapping[Kind, Matrix], blocks: Sequence[Block], views: Sequence[View]) -> WordVectors:
@@ -199,7 +167,7 @@ class LinearModel:
 
     def scored(self, texts: Sequence[str]) -> Iterator[Scored]:
         """Score ``texts`` in batches that fit into memory, in order."""
-        for batch in _batches(texts):
+        for batch in batches(texts):
             yield self._score(batch)
 
     def _score(self, texts: Sequence[str]) -> Scored:
@@ -216,7 +184,33 @@ class LinearModel:
         by_view = view_scores(post_counts, of_sentences, corpus.text_of, vectors, self.views)
         # Not a matrix product: its sums would depend on how many texts there are.
         scores = np.einsum("vnt,vtu->nu", by_view, self.combination.mix, optimize=False)
-        return Scored(corpus, identified, counts, vectors, scores + self.combination.offset)
+        how = self.combination
+
+        def sentences() -> Sentences:
+            strengths = np.einsum("vst,vt->st", of_sentences, how.evidence_scale) + how.evidence_offset
+            return _laid_out(corpus, words, vectors, strengths)
+
+        return Scored(texts, identified, scores + how.offset, sentences)
+
+
+def _laid_out(corpus: Corpus, words: Words, vectors: WordVectors, strengths: Floats) -> Sentences:
+    """Return the sentences of a corpus as arrays."""
+    tokens = [token for sentence in corpus.tokens for token in sentence]
+    languages = [
+        corpus.languages[text]
+        for text, sentence in zip(corpus.text_of, corpus.tokens, strict=True)
+        for _ in sentence
+    ]
+    numbers = [words.numbers[language, token.form] for language, token in zip(languages, tokens, strict=True)]
+    return Sentences(
+        spans=np.array([(token.start, token.end) for token in tokens], dtype=np.int64).reshape(-1, 2),
+        is_word=np.array([is_word(token.form) for token in tokens], dtype=np.bool_),
+        words=np.array(numbers, dtype=np.int64),
+        firsts=np.cumsum([0, *map(len, corpus.tokens)]),
+        text_firsts=np.searchsorted(corpus.text_of, np.arange(len(corpus.texts) + 1)),
+        vectors=vectors,
+        strengths=strengths,
+    )
 
 
 class _WordTable:
@@ -267,7 +261,7 @@ def _grown(array: Floats32, size: int) -> Floats32:
     return larger
 
 
-def _batches(texts: Sequence[str]) -> Iterator[Sequence[str]]:
+def batches(texts: Sequence[str]) -> Iterator[Sequence[str]]:
     """Cut ``texts`` into runs of a bounded number and, but for a single text, of bounded length."""
     first, size = 0, 0
     for number, text in enumerate(texts):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -14,12 +15,14 @@ from scipy.special import expit
 from annotations.codebook import Codebook
 from classifiers.bundle_reading import read_bundle
 from classifiers.evidence import passages
-from classifiers.linear import Scored
+from classifiers.linear import LinearModel
 from classifiers.model import Model
 from classifiers.predictions import Decision, Evidence, Prediction, TagPrediction
+from classifiers.scored import Scored, ScoresTexts
 from classifiers.thresholds import TagRule
 
 Floats = npt.NDArray[np.float64]
+_LOG = logging.getLogger("talkingpoints.scorer")
 DECISIONS = (Decision.NO, Decision.YES, Decision.ABSTAIN)
 """What the numbers in :attr:`Judged.decisions` mean."""
 
@@ -52,10 +55,14 @@ class Scorer:
         The model.
     version
         Its version, which every prediction bears.
+    compiled
+        Whether texts are scored by compiled code (the default where numba can be loaded) or in the plain way.
+        The answers are the same.
     """
 
-    def __init__(self, model: Model, version: str) -> None:
+    def __init__(self, model: Model, version: str, *, compiled: bool | None = None) -> None:
         self._model = model
+        self._engine = _engine(model.linear, compiled=compiled)
         self.version = version
         self.codebook: Codebook = model.codebook
         self.rules: Mapping[str, TagRule] = {rule.tag_id: rule for rule in model.rules}
@@ -94,7 +101,7 @@ class Scorer:
         """
         rules = self._chosen(tags)
         found: list[Prediction] = []
-        for scored in self._model.linear.scored(texts):
+        for scored in self._engine.scored(texts):
             columns = [self._judged(rule, scored.scores) for rule in rules]
             rows = [tuple(column[row] for column in columns) for row in range(len(scored.scores))]
             if explain:
@@ -114,7 +121,7 @@ class Scorer:
 
     def judge(self, texts: Sequence[str]) -> Judged:
         """Tag many texts at once, without an object for every tag of every text."""
-        parts = list(self._model.linear.scored(texts))
+        parts = list(self._engine.scored(texts))
         rules = list(self.rules.values())
         scores = np.full((len(texts), len(rules)), np.nan)
         decisions = np.full((len(texts), len(rules)), DECISIONS.index(Decision.ABSTAIN), dtype=np.int8)
@@ -139,7 +146,7 @@ class Scorer:
         known = [tag for tag in tags if tag in self._column]
         if not known:
             return {}
-        (scored,) = self._model.linear.scored([text])
+        (scored,) = self._engine.scored([text])
         found = passages(self._model.linear, scored)
         return {tag: found.best(0, self._column[tag]) for tag in known}
 
@@ -173,3 +180,16 @@ class Scorer:
             )
             for number, row in enumerate(rows)
         ]
+
+
+def _engine(model: LinearModel, *, compiled: bool | None) -> ScoresTexts:
+    if compiled is False:
+        return model
+    try:
+        from classifiers.compiled.engine import CompiledModel  # noqa: PLC0415 - half a second, and not everywhere
+    except ImportError:
+        if compiled:
+            raise
+        _LOG.warning("numba cannot be loaded, so posts are scored in the plain way, which takes longer")
+        return model
+    return CompiledModel(model)

@@ -19,20 +19,20 @@ from annotations.records import Span
 _MAX_FORM = 64
 # A text may be one word of a million characters: what is remembered of a word must be short.
 _REMEMBERED = 4 * _MAX_FORM
-_SINGLE = "\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003134f"
-_JOINERS = "\u00ad\u200c\u200d\u2060"
-_ARABIC_MARKS = "\u0640\u064b-\u0652\u0670"
-_APOSTROPHES = "'\u2019\u02bc\u02bb"
-_CYRILLIC = "\u0400-\u052f"
-_PICTOGRAPHS = (
+SINGLE = "\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003134f"
+JOINERS = "\u00ad\u200c\u200d\u2060"
+ARABIC_MARKS = "\u0640\u064b-\u0652\u0670"
+APOSTROPHES = "'\u2019\u02bc\u02bb"
+CYRILLIC = "\u0400-\u052f"
+PICTOGRAPHS = (
     "\u203c\u2049\u2190-\u21ff\u2300-\u27bf\u2900-\u297f\u2b00-\u2bff"
     "\u3030\u303d\u3297\u3299\U0001f000-\U0001faff"
 )
 _EMOJI = (
     "[\U0001f1e6-\U0001f1ff]{2}"
-    f"|[{_PICTOGRAPHS}][\ufe0e\ufe0f]?[\U0001f3fb-\U0001f3ff]?(?:\u200d[{_PICTOGRAPHS}]\ufe0f?[\U0001f3fb-\U0001f3ff]?)*"
+    f"|[{PICTOGRAPHS}][\ufe0e\ufe0f]?[\U0001f3fb-\U0001f3ff]?(?:\u200d[{PICTOGRAPHS}]\ufe0f?[\U0001f3fb-\U0001f3ff]?)*"
 )
-_ABBREVIATIONS = frozenset(
+ABBREVIATIONS = frozenset(
     [
         "mr",
         "mrs",
@@ -123,12 +123,21 @@ _ABBREVIATIONS = frozenset(
         "ee.uu",
     ]
 )
+FULL_STOPS = ".!?…؟۔।"
+"""What ends a sentence before white space."""
+CLOSERS = "\"'»”’)\\]"
+WIDE_STOPS = "。！？｡"
+WIDE_CLOSERS = "」』”）"
+LINE_ENDS = "\n\r\u2028\u2029\x0b\x0c\x85"
+BULLETS = "•▪‣◦●■►"
+BEFORE_WORD = "\\s(«\"“"
 # The look-behind and the possessive quantifiers keep a long run of marks from being tried from each of its places.
 _BOUNDARY = re.compile(
-    r"(?<![.!?…؟۔।])[.!?…؟۔।]++[\"'»”’)\]]*+(?=\s|$)|[。！？｡]+[」』”）]*|[\n\r\u2028\u2029\x0b\x0c\x85]+|(?=[•▪‣◦●■►])"
+    rf"(?<![{FULL_STOPS}])[{FULL_STOPS}]++[{CLOSERS}]*+(?=\s|$)|[{WIDE_STOPS}]+[{WIDE_CLOSERS}]*"
+    f"|[{LINE_ENDS}]+|(?=[{BULLETS}])"
 )
-_BULLETS = "•▪‣◦●■►"
-_LAST_WORD = re.compile(r"[^\s(«\"“]*$")
+_LAST_WORD = re.compile(f"[^{BEFORE_WORD}]*$")
+EMOJI = re.compile(_EMOJI)
 
 
 class Token(NamedTuple):
@@ -183,7 +192,7 @@ def sentences(text: str) -> list[Span]:
 
 def emoji(text: str) -> list[Span]:
     """Return the emoji of ``text``, a whole sequence each; bullets are none."""
-    return [Span(*found.span()) for found in re.finditer(_EMOJI, text) if found.group() not in _BULLETS]
+    return [Span(*found.span()) for found in EMOJI.finditer(text) if found.group() not in BULLETS]
 
 
 def normal_form(word: str) -> str:
@@ -198,26 +207,27 @@ def _form(word: str) -> str:
     form = unicodedata.normalize("NFKC", word).casefold()
     for char in "\u2019\u02bc\u02bb":
         form = form.replace(char, "'")
-    return re.sub(f"[{_JOINERS}{_ARABIC_MARKS}\ufe0e\ufe0f\\s]", "", form)[:_MAX_FORM] or word[:1]
+    return re.sub(f"[{JOINERS}{ARABIC_MARKS}\ufe0e\ufe0f\\s]", "", form)[:_MAX_FORM] or word[:1]
 
 
 @cache
 def _pattern() -> re.Pattern[str]:
     """The token pattern; made at first use since marks and punctuation are looked up in the Unicode table."""
-    mark = f"[{_characters('M')}]"
-    letter = f"(?:(?![{_SINGLE}])[^\\W_]{mark}*)"
-    apostrophe = f"(?<=[{_CYRILLIC}])[{_APOSTROPHES}](?=[{_CYRILLIC}])"
+    mark = f"[{characters('M')}]"
+    letter = f"(?:(?![{SINGLE}])[^\\W_]{mark}*)"
+    apostrophe = f"(?<=[{CYRILLIC}])[{APOSTROPHES}](?=[{CYRILLIC}])"
     # "Russia's" and "so-called" are one word each, "l'eau" is two.
-    ending = f"[{_APOSTROPHES}](?=(?:s|t|re|ve|ll|d|m)(?![^\\W_]))"
-    word = f"{letter}(?:[{_JOINERS}]*{letter}|(?:{apostrophe}|(?i:{ending})|[-\u2010\u2011]){letter})*"
+    ending = f"[{APOSTROPHES}](?=(?:s|t|re|ve|ll|d|m)(?![^\\W_]))"
+    word = f"{letter}(?:[{JOINERS}]*{letter}|(?:{apostrophe}|(?i:{ending})|[-\u2010\u2011]){letter})*"
     tag = f"[#@\uff03](?:[\\w]{mark}*)+"
     return re.compile(
-        f"(?i:https?)://[!-~]+|(?P<tag>{tag})|{_EMOJI}|{word}|(?P<single>[{_SINGLE}]{mark}*)"
-        f"|[!?]+|[{_characters('P', 'S')}]"
+        f"(?i:https?)://[!-~]+|(?P<tag>{tag})|{_EMOJI}|{word}|(?P<single>[{SINGLE}]{mark}*)"
+        f"|[!?]+|[{characters('P', 'S')}]"
     )
 
 
-def _characters(*categories: str) -> str:
+@cache
+def characters(*categories: str) -> str:
     """Write the characters of some Unicode categories as the inside of a character class."""
     parts: list[str] = []
     first = 0
@@ -266,7 +276,7 @@ def _is_end(text: str, start: int, match: re.Match[str]) -> bool:
         return True
     found = _LAST_WORD.search(text, max(start, match.start() - 20), match.start())
     word = found.group() if found else ""
-    return not (word.casefold() in _ABBREVIATIONS or (len(word) == 1 and word.isupper()))
+    return not (word.casefold() in ABBREVIATIONS or (len(word) == 1 and word.isupper()))
 
 
 def _add(spans: list[Span], text: str, start: int, end: int) -> None:

@@ -1,0 +1,230 @@
+"""The compiled scorer of a model: the same answers as the model's own, in one pass over the text."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from classifiers.compiled.adding import CENTROIDS, DOCUMENTS, SENTENCES, score_texts, weigh_sentences
+from classifiers.compiled.characters import characters
+from classifiers.compiled.cutting import cut_tokens
+from classifiers.compiled.identifying import Identifier, automaton, code_points, scripts
+from classifiers.compiled.memo import N_TOKENS, Memo, look_up
+from classifiers.compiled.parting import part_sentences
+from classifiers.compiled.word_vectors import Vocabulary
+from classifiers.features import WordKey
+from classifiers.languages import SCRIPTS, stemming_by_script
+from classifiers.linear import TEMPERATURE, LinearModel, batches
+from classifiers.scored import Scored, Sentences, ViewName, WordVectors
+from classifiers.tokens import is_word, normal_form
+
+_KINDS: dict[ViewName, int] = {"documents": DOCUMENTS, "sentences": SENTENCES, "centroids": CENTROIDS}
+_LANES = 8
+"""Vectors are padded to a multiple of it, so that the processor adds them up in whole registers."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Cut:
+    """Texts cut up: all of them as one, with bounds; tokens (start, end, end of the key); and where things begin."""
+
+    text: str
+    codes: Any
+    bounds: Any
+    tokens: Any
+    token_firsts: Any
+    firsts: Any
+    text_firsts: Any
+    odd: Any
+
+
+class CompiledModel:
+    """Scores texts as ``model`` does.  Remembers words, up to a bound; safe to share between threads."""
+
+    def __init__(self, model: LinearModel) -> None:
+        self._model = model
+        self._width = -(-len(model.tag_ids) // _LANES) * _LANES
+        self._vocabulary = Vocabulary(model.blocks, model.views, self._width)
+        how = model.combination
+        kinds = np.array([_KINDS[view.name] for view in model.views], dtype=np.int64)
+        biases = np.array([view.bias for view in model.views], dtype=np.float64)
+        self._scoring = kinds, biases, _double(how.mix), _double(how.offset), TEMPERATURE
+        self._weighing = kinds, biases, _double(how.evidence_scale), _double(how.evidence_offset)
+        self._stemming = _Stemming(model.languages)
+        self._local = threading.local()
+        self._lock = threading.Lock()
+        self._memo = self._new_memo()
+
+    def scored(self, texts: Sequence[str]) -> Iterator[Scored]:
+        """Score ``texts`` in batches that fit into memory, in order."""
+        for batch in batches(texts):
+            cut = _cut(batch)
+            if cut.odd.any():
+                yield from self._apart(batch, cut.odd)
+            else:
+                yield from self._score(batch, cut)
+
+    def _apart(self, texts: Sequence[str], odd: npt.NDArray[np.bool_]) -> Iterator[Scored]:
+        """Score texts of which some are odd; the model itself scores these."""
+        edges = np.flatnonzero(np.diff(odd, prepend=not odd[0], append=not odd[-1])).tolist()
+        for first, last in pairwise(edges):
+            part = texts[first:last]
+            yield from self._model.scored(part) if odd[first] else self._score(part, _cut(part))
+
+    def _score(self, texts: Sequence[str], cut: _Cut) -> Iterator[Scored]:
+        own = self._own()
+        labels = own.identifier.identify(texts, cut.codes, cut.bounds)
+        found = self._words(cut, self._stemming.numbers(labels, cut))
+        if found is None:
+            yield from self._model.scored(texts)
+            return
+        memo, words = found
+        parts, table = (words, cut.firsts, cut.text_firsts), (memo.vectors, memo.mass)
+        n_tags = len(self._model.tag_ids)
+        scores = np.empty((len(texts), n_tags))
+        score_texts(parts, table, self._scoring, own.scratch, scores)
+
+        def sentences() -> Sentences:
+            strengths = np.empty((len(cut.firsts) - 1, n_tags))
+            weigh_sentences(parts, table, self._weighing, self._own().scratch, strengths)
+            return self._laid_out(cut, found, strengths)
+
+        names = own.identifier.labels
+        yield Scored(
+            texts, [None if label < 0 else names[label] for label in labels.tolist()], scores, sentences
+        )
+
+    def _words(self, cut: _Cut, languages: Any) -> tuple[Memo, Any] | None:
+        """Return the memo, and the number in it of every token's word, (n_tokens,); None if it is too small."""
+        words = np.empty(len(cut.tokens), dtype=np.int32)
+        missing = np.empty(len(cut.tokens), dtype=np.int32)
+
+        def look(memo: Memo) -> Any:
+            n = look_up(cut.codes, cut.tokens, cut.token_firsts, languages, memo.keys, (words, missing))
+            return missing[:n]
+
+        memo = self._memo
+        if not len(look(memo)):
+            return memo, words
+        with self._lock:
+            memo = self._memo
+            lacking = look(memo)
+            if not memo.has_room(cut.tokens[lacking]):
+                memo = self._memo = self._new_memo()
+                lacking = look(memo)
+                if not memo.has_room(cut.tokens[lacking]):
+                    return None
+            self._learn(memo, cut, lacking, languages)
+        look(memo)
+        return memo, words
+
+    def _learn(self, memo: Memo, cut: _Cut, missing: Any, languages: Any) -> None:
+        """Put tokens into the memo, with the vectors of words that are met for the first time."""
+        text_of = np.searchsorted(cut.token_firsts, missing, side="right") - 1
+        rows: dict[tuple[int, str], int] = {}
+        words: list[int] = []
+        new: list[WordKey] = []
+        spans = cut.tokens[missing].tolist()
+        for row, ((start, end, stop), language) in enumerate(
+            zip(spans, languages[text_of].tolist(), strict=True)
+        ):
+            raw = cut.text[start:stop]
+            if rows.setdefault((language, raw), row) != row:
+                continue
+            form = normal_form(raw) if stop <= end else normal_form(cut.text[start:end]) + normal_form(cut.text[end:stop])
+            key = self._stemming.names[language], form
+            if key not in memo.numbers:
+                memo.numbers[key] = len(memo.numbers)
+                new.append(key)
+            words.append(memo.numbers[key])
+        first, last = len(memo.numbers) - len(new), len(memo.numbers)
+        self._vocabulary.add(new, memo.vectors[first:last], memo.mass[first:last])
+        memo.is_word[first:last] = [is_word(form) for _, form in new]
+        kept = np.fromiter(rows.values(), dtype=np.int64, count=len(rows))
+        memo.add(cut.codes, cut.tokens[missing[kept]], languages[text_of[kept]], words)
+
+    def _laid_out(self, cut: _Cut, found: tuple[Memo, Any], strengths: Any) -> Sentences:
+        memo, words = found
+        text_of = np.repeat(np.arange(len(cut.bounds) - 1), np.diff(cut.token_firsts))
+        parts = {
+            view.name: memo.vectors[:, number * self._width : number * self._width + strengths.shape[1]]
+            for number, view in enumerate(self._model.views)
+        }
+        return Sentences(
+            spans=cut.tokens[:, :2] - cut.bounds[text_of][:, None],
+            is_word=memo.is_word[words],
+            words=words,
+            firsts=cut.firsts,
+            text_firsts=cut.text_firsts,
+            vectors=WordVectors(parts, memo.mass),
+            strengths=strengths,
+        )
+
+    def _new_memo(self) -> Memo:
+        return Memo(len(self._model.views) * self._width)
+
+    def _own(self) -> _Own:
+        """Return what is this thread's own."""
+        try:
+            own: _Own = self._local.own
+        except AttributeError:
+            own = self._local.own = _Own()
+        return own
+
+
+class _Own:
+    """What a thread works with: an identifier, and scratch for sums over words."""
+
+    def __init__(self) -> None:
+        self.identifier = Identifier()
+        self.scratch = (
+            np.zeros((2, N_TOKENS), dtype=np.int64),
+            np.zeros(N_TOKENS, dtype=np.int32),
+            np.zeros(1, dtype=np.int64),
+        )
+
+
+class _Stemming:
+    """By which language the words of a text are stemmed, as a number in ``names``."""
+
+    def __init__(self, languages: Sequence[str]) -> None:
+        _, labels = automaton()
+        by_script = [
+            [stemming_by_script(script, label, languages) for script in SCRIPTS] for label in (None, *labels)
+        ]
+        self.names = sorted({name for row in by_script for name in row})
+        numbers = {name: number for number, name in enumerate(self.names)}
+        self._table = np.array([[numbers[name] for name in row] for row in by_script], dtype=np.int32)
+
+    def numbers(self, labels: Any, cut: _Cut) -> npt.NDArray[np.int32]:
+        """Return the number of every text's language; ``labels`` are those that were identified, or -1."""
+        return np.asarray(self._table[labels + 1, scripts(cut.codes, cut.bounds)])
+
+
+def _cut(texts: Sequence[str]) -> _Cut:
+    text = "".join(texts)
+    codes = code_points(text)
+    bounds = np.cumsum([0, *map(len, texts)])
+    known = characters()
+    tokens = np.empty((2 * len(codes), 3), dtype=np.int32)
+    token_firsts = np.empty(len(texts) + 1, dtype=np.int64)
+    odd = np.zeros(len(texts), dtype=np.bool_)
+    n_tokens = cut_tokens(codes, bounds, known.table, tokens, token_firsts, odd)
+    firsts = np.empty(n_tokens + 1, dtype=np.int64)
+    text_firsts = np.empty(len(texts) + 1, dtype=np.int64)
+    ends = np.empty(max(map(len, texts)) + 1, dtype=np.int64)
+    n_sentences = part_sentences(
+        codes, bounds, known, tokens, token_firsts, (firsts, text_firsts, odd, ends)
+    )
+    return _Cut(
+        text, codes, bounds, tokens[:n_tokens], token_firsts, firsts[: n_sentences + 1], text_firsts, odd
+    )
+
+
+def _double(array: Any) -> Any:
+    return np.ascontiguousarray(array, dtype=np.float64)

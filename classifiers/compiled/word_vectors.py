@@ -1,0 +1,194 @@
+"""The vectors of words that are met for the first time: their stem and their character grams, looked up and added up.
+
+The same terms as :func:`classifiers.features.word_terms` counts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from classifiers.compiled.compiling import compiled, inlined
+from classifiers.features import GRAM_LENGTHS, Block, WordKey, is_single_or_pair, shape_of
+from classifiers.languages import stem
+from classifiers.linear import View
+from classifiers.tokens import is_word
+
+_SPACED, _WHOLE, _UNSPACED = 0, 1, 2
+_SHORTEST, _LONGEST = min(GRAM_LENGTHS), max(GRAM_LENGTHS)
+_MAX_GRAMS = 512
+
+
+class Grams(NamedTuple):
+    """A hash table of grams (slots hold their number, from 1), and their code points."""
+
+    slots: npt.NDArray[np.int32]
+    starts: npt.NDArray[np.int32]
+    codes: npt.NDArray[np.uint32]
+
+
+class Terms(NamedTuple):
+    """What each term adds to every view, (n_terms, width), and its own weight, (n_terms,); stems first, then grams."""
+
+    vectors: npt.NDArray[np.float32]
+    weights: npt.NDArray[np.float32]
+
+
+class Vocabulary:
+    """The terms of a model."""
+
+    def __init__(self, blocks: Sequence[Block], views: Sequence[View], width: int) -> None:
+        stems, grams = blocks
+        self._stems = {term: number for number, term in enumerate(stems.terms)}
+        self._grams = _grams(grams.terms)
+        weights = np.concatenate([stems.weights, grams.weights])
+        vectors = np.zeros((len(weights), len(views) * width), dtype=np.float32)
+        for number, view in enumerate(views):
+            n_terms, n_tags = view.weights.shape
+            own = stems.idf if view.name == "sentences" else weights
+            part = vectors[:n_terms, number * width : number * width + n_tags]
+            np.multiply(view.weights, own[:, None], out=part)
+        self._terms = Terms(vectors, weights)
+
+    def add(self, keys: Sequence[WordKey], vectors: Any, mass: Any) -> None:
+        """Write the vectors (n_words, n_views * width) and squared lengths (n_words,) of words."""
+        shapes = [shape_of(form) for _, form in keys]
+        stems = np.array(
+            [
+                self._stems.get(stem(shape, language), -1)
+                for (language, _), shape in zip(keys, shapes, strict=True)
+            ],
+            dtype=np.int32,
+        )
+        kinds = np.array([_kind(shape) for shape in shapes], dtype=np.int8)
+        codes = np.frombuffer("".join(shapes).encode("utf-32-le", "surrogatepass"), dtype=np.uint32)
+        bounds = np.cumsum([0, *map(len, shapes)])
+        n_stems = len(self._stems)
+        _add_words(codes, bounds, kinds, stems, (self._grams, self._terms, n_stems), (vectors, mass))
+
+
+def _kind(shape: str) -> int:
+    if not is_word(shape):
+        return _WHOLE
+    return _UNSPACED if is_single_or_pair(shape) else _SPACED
+
+
+def _grams(terms: Sequence[str]) -> Grams:
+    size = 1 << max(4, (4 * len(terms)).bit_length())
+    codes = np.frombuffer("".join(terms).encode("utf-32-le", "surrogatepass"), dtype=np.uint32)
+    starts = np.cumsum([0, *map(len, terms)]).astype(np.int32)
+    found = Grams(np.zeros(size, dtype=np.int32), starts, codes)
+    _fill(found)
+    return found
+
+
+@inlined
+def _slot(codes: Any, start: int, end: int, n_slots: int) -> int:
+    value = np.uint64(0x9E3779B97F4A7C15)
+    for at in range(start, end):
+        value = (value ^ np.uint64(codes[at])) * np.uint64(0x9FB21C651E98DF25)
+        value ^= value >> np.uint64(29)
+    return np.int64(value >> np.uint64(20)) & (n_slots - 1)
+
+
+@inlined
+def _number(codes: Any, start: int, end: int, grams: Any) -> tuple[int, int]:
+    """Return the number of a gram, from 1 (0: unknown), and the slot where the search ended."""
+    slot = _slot(codes, start, end, len(grams.slots))
+    while True:
+        number = grams.slots[slot]
+        if number == 0:
+            return 0, slot
+        first = grams.starts[number - 1]
+        if grams.starts[number] - first == end - start:
+            same = True
+            for at in range(end - start):
+                if grams.codes[first + at] != codes[start + at]:
+                    same = False
+                    break
+            if same:
+                return number, slot
+        slot = (slot + 1) & (len(grams.slots) - 1)
+
+
+@compiled
+def _fill(grams: Any) -> None:
+    for number in range(len(grams.starts) - 1):
+        known, slot = _number(grams.codes, grams.starts[number], grams.starts[number + 1], grams)
+        if not known:
+            grams.slots[slot] = number + 1
+
+
+@inlined
+def _grams_of(codes: Any, n: int, kind: int, grams: Any, found: Any) -> int:
+    """Write the numbers of a padded word's known grams, each as often as it stands in it; return how many."""
+    count = 0
+    if kind == _UNSPACED:
+        for length in range(1, n - 1):
+            for at in range(1, n - length):
+                number, _ = _number(codes, at, at + length, grams)
+                if number:
+                    found[count] = number
+                    count += 1
+        return count
+    for length in range(_SHORTEST, _LONGEST + 1):
+        whole = kind == _WHOLE or length >= n
+        last = 0 if whole else n - length
+        for at in range(last + 1):
+            number, _ = _number(codes, at, n if whole else at + length, grams)
+            if number:
+                found[count] = number
+                count += 1
+        if whole:
+            break
+    return count
+
+
+@compiled
+def _add_words(codes: Any, bounds: Any, kinds: Any, stems: Any, model: Any, out: Any) -> None:
+    """Add up the vectors of words' terms.
+
+    Parameters
+    ----------
+    codes, bounds
+        Code points of all shapes, and where each begins, and at last the end.
+    kinds, stems
+        What grams each has, and the number of its stem or -1, (n_words,).
+    model
+        The grams, the terms, and how many of these are stems.
+    out
+        Zeros to add to: vectors (n_words, n_views * width), squared lengths (n_words,).
+    """
+    grams, terms, n_stems = model
+    vectors, mass = out
+    padded = np.empty(_MAX_GRAMS, dtype=np.uint32)
+    found = np.empty(_MAX_GRAMS, dtype=np.int32)
+    for word in range(len(kinds)):
+        row = vectors[word]
+        if stems[word] >= 0:
+            term = stems[word]
+            row += terms.vectors[term]
+            mass[word] += terms.weights[term] ** 2
+        size = bounds[word + 1] - bounds[word]
+        padded[0] = 32
+        padded[1 : size + 1] = codes[bounds[word] : bounds[word + 1]]
+        padded[size + 1] = 32
+        n = _grams_of(padded, size + 2, kinds[word], grams, found)
+        for place in range(n):
+            count = 0
+            for other in range(n):
+                if found[other] == found[place]:
+                    if other < place:
+                        count = -1
+                        break
+                    count += 1
+            if count > 0:
+                term = n_stems + found[place] - 1
+                weight = np.float32(count)
+                own = terms.vectors[term]
+                for column in range(len(row)):
+                    row[column] += weight * own[column]
+                mass[word] += (weight * terms.weights[term]) ** 2
