@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from functools import cache
 from typing import NamedTuple
 
@@ -34,6 +34,7 @@ def characters() -> Characters:
         _set(table, re.findall(pattern, "".join(every)), bits)
     for test, bits in _TESTS:
         _set(table, filter(test, every), bits)
+    _set(table, _composing(every), bit.MAY_COMPOSE)
     _set(table, filter(_is_odd_in_tag, re.findall(r"\w", "".join(every))), bit.ODD_IN_TAG)
     return Characters(table, _fold(table, every))
 
@@ -51,13 +52,15 @@ def _is_odd_in_tag(char: str) -> bool:
     return not all(tokens.is_word(tokens.normal_form(char + mark)) for mark in ("", "\u0301"))
 
 
-def _may_compose(char: str) -> bool:
-    """Tell whether a text with this may differ from its canonical composition: it changes, or it is a mark or a jamo."""
-    return (
-        not unicodedata.is_normalized("NFC", char)
-        or unicodedata.category(char)[0] == "M"
-        or "\u1160" <= char <= "\u11ff"
-    )
+def _composing(every: Iterable[str]) -> Iterator[str]:
+    """Yield the characters with which a text may differ from its canonical composition, whatever stands beside them."""
+    for char in every:
+        if unicodedata.combining(char) or not unicodedata.is_normalized("NFC", char):
+            yield char
+        parts = unicodedata.decomposition(char).split()
+        if len(parts) == 2 and not parts[0].startswith("<"):
+            yield chr(int(parts[1], 16))
+    yield from map(chr, range(0x1160, 0x1200))  # vowels and last consonants of Hangul
 
 
 def _fold(table: npt.NDArray[np.uint32], every: Iterable[str]) -> npt.NDArray[np.int64]:
@@ -104,5 +107,4 @@ _TESTS: tuple[tuple[Callable[[str], bool], int], ...] = (
     (str.isdigit, bit.DIGIT),
     (str.isalpha, bit.ALPHA),
     (lambda char: char.islower() or char.istitle() and not char.isupper(), bit.NOT_UPPER),
-    (_may_compose, bit.MAY_COMPOSE),
 )

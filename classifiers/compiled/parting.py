@@ -21,6 +21,7 @@ from classifiers.compiled.cutting import (
     WIDE_STOP,
 )
 
+_MAY_END = FULL_STOP | WIDE_STOP | LINE_END | BULLET
 _LOOKED_BACK, _LOOKED_AHEAD, _LONGEST = 20, 8, 8
 
 
@@ -148,7 +149,11 @@ def part_sentences(codes: Any, bounds: Any, known: Any, tokens: Any, firsts: Any
     for text in range(len(bounds) - 1):
         begin, end = bounds[text], bounds[text + 1]
         start, at, n = begin, begin, 0
-        while at < end:
+        while True:
+            while at < end and not table[codes[at]] & _MAY_END:
+                at += 1
+            if at == end:
+                break
             after, onward = _mark(codes, table, at, (begin, end))
             if after >= 0:
                 is_end, known = _ends(codes, table, (at, after), (start, end), short)
