@@ -41,15 +41,14 @@ from classifiers.features import (
 )
 from classifiers.languages import identify, main_languages, stemming_language
 from classifiers.linear import (
-    VIEWS,
     View,
-    ViewName,
     mass_of,
     sentence_scores,
     view_scores,
     weighed,
     word_vectors,
 )
+from classifiers.scored import VIEWS, ViewName
 from classifiers.solver import Design, Effort, Targets, fit_logistic
 
 Floats = npt.NDArray[np.float64]

@@ -11,7 +11,8 @@ from annotations.codebook import Codebook
 from classifiers.combining import evidence_scale
 from classifiers.dataset import Dataset
 from classifiers.fitting import FitOptions, Material
-from classifiers.linear import VIEWS, Combination, LinearModel, ViewName
+from classifiers.linear import Combination, LinearModel
+from classifiers.scored import VIEWS, ViewName
 from classifiers.testing import invented_annotations, invented_codebook
 
 CODEBOOK = invented_codebook()
@@ -117,7 +118,7 @@ def test_texts_are_scored_in_batches_of_bounded_length(material: Material) -> No
     how = Combination(mix, zeros, np.zeros((3, n_tags), np.float32), zeros)
     model = LinearModel(fitted.blocks, fitted.views, how, DATA.tag_ids, ("en",))
     texts = [*DATA.texts, "The river. " * 20_000, "", "The river. " * 9_000, *DATA.texts * 6]
-    batches = [part.corpus.texts for part in model.scored(texts)]
+    batches = [part.texts for part in model.scored(texts)]
     assert [text for batch in batches for text in batch] == texts
     assert all(len(batch) <= 256 for batch in batches)
     assert all(sum(map(len, batch)) <= 200_000 or len(batch) == 1 for batch in batches)

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from annotations.records import Span
 from classifiers.dataset import Dataset
-from classifiers.evidence import passages, token_parts
+from classifiers.evidence import token_parts
 from classifiers.predictions import Decision
 from classifiers.scorer import DECISIONS, Scorer
 from classifiers.testing import invented_annotations, invented_codebook, invented_scorer, quick_options
@@ -90,16 +90,16 @@ def test_the_parts_of_tokens_add_up_to_the_strength_of_their_sentence(scorer: Sc
     """The best 40 words of a long sentence are chosen by what they add to it."""
     linear = scorer._model.linear
     (scored,) = linear.scored(["Questions of transport.", text])
-    found = passages(linear, scored)
-    (empty,) = linear.scored(["Questions of transport."])
+    found = scored.sentences()
     nothing = sum(
         scale * view.bias for view, scale in zip(linear.views, linear.combination.evidence_scale, strict=True)
     )
-    for sentence in np.flatnonzero(scored.corpus.text_of == 1):
-        added = token_parts(linear, scored, int(sentence)).sum(axis=0)
+    first, last = found.text_firsts[1:].tolist()
+    assert (first, last > first) == (1, True)
+    for sentence in range(first, last):
+        added = token_parts(linear, found, sentence).sum(axis=0)
         expected = found.strengths[sentence] - linear.combination.evidence_offset - nothing
         assert added == pytest.approx(expected, abs=1e-4)
-    assert len(empty.corpus.spans) == 1
 
 
 @settings(max_examples=60, deadline=None)

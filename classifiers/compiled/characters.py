@@ -47,7 +47,8 @@ def _is_odd_in_tag(char: str) -> bool:
     """Tell whether what this begins may be no word, or no token of letters."""
     if tokens.EMOJI.match(char) is not None:
         return True
-    if char == "_" or (unicodedata.is_normalized("NFKC", char) and char not in tokens.ARABIC_MARKS):
+    changed = not unicodedata.is_normalized("NFKC", char) or char in tokens.ARABIC_MARKS + tokens.APOSTROPHES
+    if char == "_" or not changed:
         return False
     return not all(tokens.is_word(tokens.normal_form(char + mark)) for mark in ("", "\u0301"))
 
