@@ -10,8 +10,8 @@ do not add up to the score of the text.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
@@ -26,21 +26,23 @@ MAX_PASSAGES = 3
 MAX_WORDS = 40
 
 
-@dataclass(frozen=True, slots=True)
 class Passages:
     """The passages of scored texts."""
 
-    model: LinearModel
-    texts: Sequence[str]
-    sentences: Sentences
+    def __init__(self, model: LinearModel, texts: Sequence[str], sentences: Sentences) -> None:
+        self._model = model
+        self._texts = texts
+        self._sentences = sentences
+        self._words = np.flatnonzero(sentences.is_word)
+        self._first_words = np.searchsorted(self._words, sentences.firsts).tolist()
 
     def best(self, row: int, column: int) -> tuple[Evidence, ...]:
         """Return the strongest passage of a text for a tag, and up to two more sentences that are above average.
 
         The strongest comes first; a text without a token has none.
         """
-        first, last = self.sentences.text_firsts[row : row + 2].tolist()
-        strengths = self.sentences.strengths[first:last, column]
+        first, last = self._sentences.text_firsts[row : row + 2].tolist()
+        strengths = self._sentences.strengths[first:last, column]
         order = np.argsort(-strengths, kind="stable")[:MAX_PASSAGES].tolist()
         found: list[Evidence] = []
         for sentence in order:
@@ -51,24 +53,23 @@ class Passages:
                 start, end = self._widened(first, sentence, strengths, (start, end))
             elif start < found[0].end and found[0].start < end:
                 continue
-            found.append(Evidence(start, end, self.texts[row][start:end], float(strengths[sentence])))
+            found.append(Evidence(start, end, self._texts[row][start:end], float(strengths[sentence])))
         return tuple(found)
 
-    def _words(self, sentence: int) -> tuple[Ints, int, int]:
-        """Return which tokens of a sentence are words, its first token, and the first one after it."""
-        first, last = self.sentences.firsts[sentence : sentence + 2].tolist()
-        return first + np.flatnonzero(self.sentences.is_word[first:last]), first, last
+    def _words_of(self, sentence: int) -> Ints:
+        """Return which tokens are the words of a sentence."""
+        return self._words[self._first_words[sentence] : self._first_words[sentence + 1]]
 
     def _core(self, sentence: int, column: int) -> tuple[int, int]:
         """Return where a sentence lies, or the best 40 words of it."""
-        words, first, last = self._words(sentence)
+        words = self._words_of(sentence)
+        first, last = self._sentences.firsts[sentence : sentence + 2].tolist()
         if len(words) > MAX_WORDS:
             window = self._best_window(sentence, column, words - first)
-            first, last = (
-                int(words[window]),
-                int(words[window + MAX_WORDS]) if window + MAX_WORDS < len(words) else last,
-            )
-        spans = self.sentences.spans
+            if window + MAX_WORDS < len(words):
+                last = int(words[window + MAX_WORDS])
+            first = int(words[window])
+        spans = self._sentences.spans
         return int(spans[first, 0]), int(spans[first:last, 1].max())
 
     def _widened(
@@ -78,12 +79,12 @@ class Passages:
 
         The stronger neighbour comes first.
         """
-        spans = self.sentences.spans
-        room = MAX_WORDS - len(self._words(first + sentence)[0])
+        spans = self._sentences.spans
+        room = MAX_WORDS - len(self._words_of(first + sentence))
         start, end = place
         beside = [n for n in (sentence - 1, sentence + 1) if 0 <= n < len(strengths) and strengths[n] > 0]
         for neighbour in sorted(beside, key=lambda n: -strengths[n]):
-            words, *_ = self._words(first + neighbour)
+            words = self._words_of(first + neighbour)
             if room <= 0 or not len(words):
                 continue
             if neighbour < sentence:
@@ -95,7 +96,7 @@ class Passages:
 
     def _best_window(self, sentence: int, column: int, words: Ints) -> int:
         """Return at which of a sentence's words the strongest run of 40 begins."""
-        added = token_parts(self.model, self.sentences, sentence)[:, column]
+        added = token_parts(self._model, self._sentences, sentence, column)
         sums = np.concatenate([[0.0], np.cumsum(added)])
         starts = words[: len(words) - MAX_WORDS + 1]
         ends = np.append(words[MAX_WORDS:], len(added))
@@ -107,21 +108,20 @@ def passages(model: LinearModel, scored: Scored) -> Passages:
     return Passages(model, scored.texts, scored.sentences())
 
 
-def token_parts(model: LinearModel, sentences: Sentences, sentence: int) -> Floats:
-    """Return what the tokens of a sentence add to its strengths, shape (n_tokens, n_tags).
+def token_parts(model: LinearModel, sentences: Sentences, sentence: int, column: int) -> Floats:
+    """Return what the tokens of a sentence add to its strength for a tag, shape (n_tokens,).
 
     With the strength of a sentence of no words they add up to that of the sentence.
     """
     first, last = sentences.firsts[sentence : sentence + 2].tolist()
-    different, place, counts = np.unique(
-        sentences.words[first:last], return_inverse=True, return_counts=True
-    )
-    mass = sentences.vectors.mass[different].astype(np.float64)
+    words = sentences.words[first:last]
+    count_of = Counter(words.tolist())
+    counts = np.array([count_of[word] for word in words.tolist()], dtype=np.float64)
+    mass = sentences.vectors.mass[words] / counts
     damping = 1 + np.log(counts)
-    total = np.zeros((last - first, len(model.tag_ids)))
-    for view, scale in zip(model.views, model.combination.evidence_scale, strict=True):
-        weight = damping if view.name == "documents" else np.ones(len(counts))
-        length = 1.0 if view.name == "sentences" else np.sqrt((weight**2 * mass).sum()) or 1.0
-        share = (weight / counts / length)[place]
-        total += share[:, None] * sentences.vectors.parts[view.name][different][place] * scale
+    total = np.zeros(last - first)
+    for view, scales in zip(model.views, model.combination.evidence_scale, strict=True):
+        weights = damping if view.name == "documents" else np.ones(len(counts))
+        length = 1.0 if view.name == "sentences" else np.sqrt((weights**2 * mass).sum()) or 1.0
+        total += weights / counts / length * sentences.vectors.parts[view.name][words, column] * scales[column]
     return total

@@ -69,6 +69,16 @@ class Scorer:
         self.metrics: dict[str, Any] = dict(model.metrics)
         self.training: dict[str, Any] = dict(model.training)
         self._column = {tag: number for number, tag in enumerate(model.linear.tag_ids)}
+        # A refused tag has no column of its own; it is overwritten.
+        self._columns = np.array([self._column.get(rule.tag_id, 0) for rule in model.rules], dtype=np.int64)
+        self._predicted = np.array([rule.predicted for rule in model.rules], dtype=np.bool_)
+        self._thresholds = np.array([rule.threshold if rule.threshold is not None else 1 for rule in model.rules])
+        self._margins = np.array([rule.abstain_margin for rule in model.rules])
+        self._refused = {
+            rule.tag_id: TagPrediction(rule.tag_id, None, None, Decision.ABSTAIN, reason=rule.reason)
+            for rule in model.rules
+            if not rule.predicted
+        }
 
     @classmethod
     def load(cls, path: Path) -> Scorer:
@@ -99,11 +109,10 @@ class Scorer:
         KeyError
             A tag of ``tags`` is not in the codebook.
         """
-        rules = self._chosen(tags)
+        chosen = self._chosen(tags)
         found: list[Prediction] = []
         for scored in self._engine.scored(texts):
-            columns = [self._judged(rule, scored.scores) for rule in rules]
-            rows = [tuple(column[row] for column in columns) for row in range(len(scored.scores))]
+            rows = self._judged(scored, chosen)
             if explain:
                 rows = self._explained(scored, rows)
             found += [
@@ -122,21 +131,18 @@ class Scorer:
     def judge(self, texts: Sequence[str]) -> Judged:
         """Tag many texts at once, without an object for every tag of every text."""
         parts = list(self._engine.scored(texts))
-        rules = list(self.rules.values())
-        scores = np.full((len(texts), len(rules)), np.nan)
-        decisions = np.full((len(texts), len(rules)), DECISIONS.index(Decision.ABSTAIN), dtype=np.int8)
-        if parts:
-            found = expit(np.concatenate([part.scores for part in parts]))
-            for number, rule in enumerate(rules):
-                if rule.threshold is not None:
-                    column = found[:, self._column[rule.tag_id]]
-                    scores[:, number] = column
-                    decisions[:, number] = np.where(
-                        np.abs(column - rule.threshold) < rule.abstain_margin,
-                        DECISIONS.index(Decision.ABSTAIN),
-                        column >= rule.threshold,
-                    )
-        return Judged(scores, decisions, [language for part in parts for language in part.identified])
+        if not parts:
+            return Judged(np.zeros((0, len(self.rules))), np.zeros((0, len(self.rules)), np.int8), [])
+        scores = expit(np.concatenate([part.scores for part in parts]))[:, self._columns]
+        scores[:, ~self._predicted] = np.nan
+        return Judged(
+            scores, self._decisions(scores), [language for part in parts for language in part.identified]
+        )
+
+    def _decisions(self, scores: Floats) -> npt.NDArray[np.int8]:
+        """Return the number of every decision; ``scores`` are NaN for refused tags."""
+        abstained = np.isnan(scores) | (np.abs(scores - self._thresholds) < self._margins)
+        return np.where(abstained, DECISIONS.index(Decision.ABSTAIN), scores >= self._thresholds).astype(np.int8)
 
     def passages(self, text: str, tags: Collection[str]) -> dict[str, tuple[Evidence, ...]]:
         """Return the passages that speak for each of ``tags``, whatever the decision.
@@ -150,21 +156,26 @@ class Scorer:
         found = passages(self._model.linear, scored)
         return {tag: found.best(0, self._column[tag]) for tag in known}
 
-    def _chosen(self, tags: Collection[str] | None) -> list[TagRule]:
+    def _chosen(self, tags: Collection[str] | None) -> list[int]:
+        """Return the numbers of the tags asked for."""
         if tags is None:
-            return list(self.rules.values())
+            return list(range(len(self.rules)))
         if unknown := sorted(set(tags) - set(self.rules)):
             raise KeyError(unknown[0])
-        return [rule for rule in self.rules.values() if rule.tag_id in tags]
+        return [number for number, tag in enumerate(self.rules) if tag in tags]
 
-    def _judged(self, rule: TagRule, scores: Floats) -> list[TagPrediction]:
-        """Return what one tag gets in every text; ``scores`` has shape (n_texts, n_tags)."""
-        if not rule.predicted:
-            refused = TagPrediction(rule.tag_id, None, None, Decision.ABSTAIN, reason=rule.reason)
-            return [refused] * len(scores)
-        probabilities = expit(scores[:, self._column[rule.tag_id]]).tolist()
+    def _judged(self, scored: Scored, chosen: Sequence[int]) -> list[tuple[TagPrediction, ...]]:
+        """Return what every text gets."""
+        scores = expit(scored.scores)[:, self._columns]
+        decisions = self._decisions(np.where(self._predicted, scores, np.nan)).tolist()
+        rules = list(self.rules.values())
+        known = [(number, rules[number], self._refused.get(rules[number].tag_id)) for number in chosen]
         return [
-            TagPrediction(rule.tag_id, score, rule.threshold, rule.decide(score)) for score in probabilities
+            tuple(
+                refused or TagPrediction(rule.tag_id, row[number], rule.threshold, DECISIONS[decided[number]])
+                for number, rule, refused in known
+            )
+            for row, decided in zip(scores.tolist(), decisions, strict=True)
         ]
 
     def _explained(

@@ -97,7 +97,7 @@ def test_the_parts_of_tokens_add_up_to_the_strength_of_their_sentence(scorer: Sc
     first, last = found.text_firsts[1:].tolist()
     assert (first, last > first) == (1, True)
     for sentence in range(first, last):
-        added = token_parts(linear, found, sentence).sum(axis=0)
+        added = [token_parts(linear, found, sentence, tag).sum() for tag in range(len(linear.tag_ids))]
         expected = found.strengths[sentence] - linear.combination.evidence_offset - nothing
         assert added == pytest.approx(expected, abs=1e-4)
 

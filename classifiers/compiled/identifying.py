@@ -19,16 +19,22 @@ from classifiers.compiled.cutting import ALPHA, IN_WORD, MAY_COMPOSE, NOT_UPPER,
 
 UNKNOWN, TO_PREPARE = -1, -2
 _LOOKED_AT = 1000
+_STEPS = np.float32(512)
 _LOG_OF = np.log1p(np.arange(2048)).astype(np.float32)
 
 
 class Automaton(NamedTuple):
-    """py3langid's model as arrays: transitions by row and byte, feature of each state, weights and classes."""
+    """py3langid's model as arrays: transitions by row and byte, feature of each state, weights and classes.
+
+    Weights are multiples of ``unit``; where they can be, whole numbers of 16 bits, since reading them is what
+    takes time.
+    """
 
     moves: npt.NDArray[Any]
     rows: npt.NDArray[Any]
     features: npt.NDArray[np.int32]
-    weights: npt.NDArray[np.float32]
+    weights: npt.NDArray[Any]
+    unit: np.float32
     biases: npt.NDArray[np.float32]
     first_columns: npt.NDArray[np.int32]
     priors: npt.NDArray[np.float32]
@@ -46,13 +52,20 @@ def automaton() -> tuple[Automaton, tuple[str, ...]]:
             np.asarray(model.tk_nextmove),
             np.asarray(model.tk_row),
             np.array(model.tk_output, dtype=np.int32),
-            model.nb_ptc.astype(np.float32),
+            *_whole_numbers(model.nb_ptc.astype(np.float32)),
             np.asarray(model.nb_pc, dtype=np.float32),
             first_columns,
             priors,
         ),
         labels,
     )
+
+
+def _whole_numbers(weights: npt.NDArray[np.float32]) -> tuple[npt.NDArray[Any], np.float32]:
+    whole = np.rint(weights * _STEPS)
+    if np.abs(whole).max(initial=0) < 1 << 15 and np.array_equal(whole / _STEPS, weights):
+        return whole.astype(np.int16), np.float32(1 / _STEPS)
+    return weights, np.float32(1)
 
 
 class Identifier:
@@ -190,18 +203,19 @@ def _count_features(seen: Any, n: int, paths: Any, counts: Any, touched: Any) ->
 
 
 @inlined
-def _add_features(scores: Any, touched: Any, n: int, counts: Any, weights: Any) -> None:
+def _add_features(scores: Any, touched: Any, n: int, counts: Any, table: Any) -> None:
     """Add ln (1 + count) times the weights of features; two rows at a time, since memory is what takes time."""
+    weights, unit = table
     for number in range(0, n - 1, 2):
         first, second = touched[number], touched[number + 1]
-        times, times_second = _log(counts[first]), _log(counts[second])
+        times, times_second = unit * _log(counts[first]), unit * _log(counts[second])
         row, row_second = weights[first], weights[second]
         for column in range(len(scores)):
-            scores[column] += times * row[column] + times_second * row_second[column]
+            scores[column] += times * np.float32(row[column]) + times_second * np.float32(row_second[column])
     if n % 2:
-        times, row = _log(counts[touched[n - 1]]), weights[touched[n - 1]]
+        times, row = unit * _log(counts[touched[n - 1]]), weights[touched[n - 1]]
         for column in range(len(scores)):
-            scores[column] += times * row[column]
+            scores[column] += times * np.float32(row[column])
     for number in range(n):
         counts[touched[number]] = 0
 
@@ -234,7 +248,7 @@ def _decide(scores: Any, n_bytes: int, first_columns: Any, priors: Any) -> int:
 
 @compiled
 def _identify(codes: Any, bounds: Any, table: Any, model: Any, scratch: Any, found: Any, prepared: bool) -> None:
-    moves, rows, features, weights, biases, first_columns, priors = model
+    moves, rows, features, weights, unit, biases, first_columns, priors = model
     counts, touched, seen = scratch
     scores = np.empty(len(biases), dtype=np.float32)
     for text in range(len(bounds) - 1):
@@ -251,5 +265,5 @@ def _identify(codes: Any, bounds: Any, table: Any, model: Any, scratch: Any, fou
         n_touched, n_bytes = _count_features(seen, n, (moves, rows, features), counts, touched)
         for column in range(len(scores)):
             scores[column] = biases[column] if n_touched else np.float32(0)
-        _add_features(scores, touched, n_touched, counts, weights)
+        _add_features(scores, touched, n_touched, counts, (weights, unit))
         found[text] = _decide(scores, n_bytes, first_columns, priors)
