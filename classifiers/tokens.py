@@ -138,6 +138,8 @@ _BOUNDARY = re.compile(
 )
 _LAST_WORD = re.compile(f"[^{BEFORE_WORD}]*$")
 EMOJI = re.compile(_EMOJI)
+_DROPPED = re.compile(f"[{JOINERS}{ARABIC_MARKS}\ufe0e\ufe0f\\s]")
+_CHANGED = frozenset("\u02bc\u02bb\u0640")
 
 
 class Token(NamedTuple):
@@ -200,14 +202,21 @@ def normal_form(word: str) -> str:
     return _form(word[:_REMEMBERED])
 
 
-@lru_cache(maxsize=1 << 17)
-def _form(word: str) -> str:
+def form_of(word: str) -> str:
+    """Return the form of a token of at most 256 characters, as :func:`normal_form`, without remembering it."""
     if word[:8].casefold().startswith(("http://", "https://")):
         return "https://" + word.split("/", 3)[2].casefold()[:_MAX_FORM]
+    if word.isascii():
+        return word.lower()[:_MAX_FORM]
     form = unicodedata.normalize("NFKC", word).casefold()
-    for char in "\u2019\u02bc\u02bb":
-        form = form.replace(char, "'")
-    return re.sub(f"[{JOINERS}{ARABIC_MARKS}\ufe0e\ufe0f\\s]", "", form)[:_MAX_FORM] or word[:1]
+    if not form.isalnum() or not _CHANGED.isdisjoint(form):
+        for char in "\u2019\u02bc\u02bb":
+            form = form.replace(char, "'")
+        form = _DROPPED.sub("", form)
+    return form[:_MAX_FORM] or word[:1]
+
+
+_form = lru_cache(maxsize=1 << 17)(form_of)
 
 
 @cache

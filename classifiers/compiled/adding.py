@@ -22,15 +22,10 @@ def _damped(count: int) -> Any:
 
 
 @inlined
-def _add_row(total: Any, first: int, row: Any, begin: int, width: int) -> None:
-    for column in range(width):
-        total[first + column] += row[begin + column]
-
-
-@inlined
-def _over_words(words: Any, place: Any, table: Any, marks: Any, stamp: int, total: Any) -> Any:
-    """Add up the vectors of a sentence's different words; return the sum of their squared lengths."""
+def _over_words(words: Any, place: Any, table: Any, marks: Any, stamp: int, part: Any) -> Any:
+    """Add up a part of the vectors of a sentence's different words; return the sum of their squared lengths."""
     vectors, mass = table
+    total, begin = part
     length = np.float32(0)
     total[:] = 0
     for token in range(place[0], place[1]):
@@ -39,16 +34,17 @@ def _over_words(words: Any, place: Any, table: Any, marks: Any, stamp: int, tota
             marks[word] = stamp
             row = vectors[word]
             for column in range(len(total)):
-                total[column] += row[column]
+                total[column] += row[begin + column]
             length += mass[word]
     return length
 
 
 @inlined
-def _over_counts(words: Any, place: Any, table: Any, scratch: Any, total: Any) -> Any:
-    """Add up the vectors of different words, each 1 + ln count times; return the squared length."""
+def _over_counts(words: Any, place: Any, table: Any, scratch: Any, part: Any) -> Any:
+    """Add up a part of the vectors of different words, each 1 + ln count times; return the squared length."""
     vectors, mass = table
     counts, touched = scratch
+    total, begin = part
     n = 0
     for token in range(place[0], place[1]):
         word = words[token]
@@ -64,7 +60,7 @@ def _over_counts(words: Any, place: Any, table: Any, scratch: Any, total: Any) -
         counts[word] = 0
         row = vectors[word]
         for column in range(len(total)):
-            total[column] += weight * row[column]
+            total[column] += weight * row[begin + column]
         length += weight * weight * mass[word]
     return length
 
@@ -87,6 +83,17 @@ def _pool(by_sentence: Any, n: int, temperature: float, pooled: Any) -> None:
         pooled[column] = peak + temperature * np.log(raised)
 
 
+@inlined
+def _mix(scores: Any, mix: Any, offset: Any, out: Any) -> None:
+    """Write the log-odds of a text, ``offset + sum over views of scores[view] @ mix[view]``."""
+    out[:] = offset
+    for view in range(len(scores)):
+        for tag in range(len(out)):
+            score = scores[view, tag]
+            for other in range(len(out)):
+                out[other] += score * mix[view, tag, other]
+
+
 @compiled
 def score_texts(cut: Any, table: Any, model: Any, scratch: Any, out: Any) -> None:
     """Score texts.
@@ -99,7 +106,7 @@ def score_texts(cut: Any, table: Any, model: Any, scratch: Any, out: Any) -> Non
     table
         The vectors (n_words, n_views * width) and squared lengths of words.
     model
-        The kind of every view, biases (n_views, n_tags), mix (n_views, n_tags, n_tags) and offset (n_tags,) in
+        The kind of every view (documents can only be the first), biases (n_views, n_tags), mix (n_views, n_tags, n_tags) and offset (n_tags,) in
         double precision, and the temperature of the soft maximum.
     scratch
         Zeros, (2, most words) int64 (marks, and counts, which are left as zeros), room for the words of a text,
@@ -114,44 +121,43 @@ def score_texts(cut: Any, table: Any, model: Any, scratch: Any, out: Any) -> Non
     vectors, mass = table
     n_views, n_tags = biases.shape
     width = vectors.shape[1] // n_views
+    first_view = 1 if kinds[0] == DOCUMENTS else 0  # of those that look at sentences
     most = 1
     for text in range(len(text_firsts) - 1):
         most = max(most, text_firsts[text + 1] - text_firsts[text])
     by_sentence = np.empty((most, n_tags), dtype=np.float64)
     pooled = np.empty(n_tags, dtype=np.float64)
     scores = np.empty((n_views, n_tags), dtype=np.float64)
-    total = np.empty(vectors.shape[1], dtype=np.float32)
+    total = np.empty((n_views - first_view) * width, dtype=np.float32)
+    of_text = np.empty(first_view * width, dtype=np.float32)
     for text in range(len(text_firsts) - 1):
         first, last = text_firsts[text], text_firsts[text + 1]
         scores[:] = biases
         for sentence in range(first, last):
             last_mark[0] += 1
             place = firsts[sentence], firsts[sentence + 1]
-            length = _over_words(words, place, table, marks, last_mark[0], total)
-            scale = _scale(length)
-            for view in range(n_views):
+            part = total, first_view * width
+            scale = _scale(_over_words(words, place, table, marks, last_mark[0], part))
+            for view in range(first_view, n_views):
+                begin = (view - first_view) * width
                 if kinds[view] == SENTENCES:
                     for tag in range(n_tags):
-                        by_sentence[sentence - first, tag] = total[view * width + tag] + biases[view, tag]
-                elif kinds[view] == CENTROIDS:
+                        by_sentence[sentence - first, tag] = total[begin + tag] + biases[view, tag]
+                else:
                     for tag in range(n_tags):
-                        found = total[view * width + tag] / scale + biases[view, tag]
+                        found = total[begin + tag] / scale + biases[view, tag]
                         if sentence == first or found > scores[view, tag]:
                             scores[view, tag] = found
         if last > first:
             place = firsts[first], firsts[last]
-            scale = _scale(_over_counts(words, place, table, (counts, touched), total))
-            for view in range(n_views):
-                if kinds[view] == DOCUMENTS:
-                    for tag in range(n_tags):
-                        scores[view, tag] = total[view * width + tag] / scale + biases[view, tag]
-                elif kinds[view] == SENTENCES:
+            scale = _scale(_over_counts(words, place, table, (counts, touched), (of_text, 0)))
+            for tag in range(n_tags * first_view):
+                scores[0, tag] = of_text[tag] / scale + biases[0, tag]
+            for view in range(first_view, n_views):
+                if kinds[view] == SENTENCES:
                     _pool(by_sentence, last - first, temperature, pooled)
                     scores[view] = pooled
-        out[text] = offset
-        for view in range(n_views):
-            for tag in range(n_tags):
-                out[text] += scores[view, tag] * mix[view, tag]
+        _mix(scores, mix, offset, out[text])
 
 
 @compiled
@@ -172,8 +178,8 @@ def weigh_sentences(cut: Any, table: Any, model: Any, scratch: Any, out: Any) ->
     for sentence in range(len(firsts) - 1):
         last_mark[0] += 1
         place = firsts[sentence], firsts[sentence + 1]
-        scale = _scale(_over_words(words, place, table, marks, last_mark[0], total))
-        damped_scale = _scale(_over_counts(words, place, table, (counts, touched), damped))
+        scale = _scale(_over_words(words, place, table, marks, last_mark[0], (total, 0)))
+        damped_scale = _scale(_over_counts(words, place, table, (counts, touched), (damped, 0)))
         for tag in range(n_tags):
             strength = offset[tag]
             for view in range(n_views):

@@ -47,11 +47,14 @@ NOTHING, ADDRESS, TAG, EMOJI, WORD, ONE, MARKS = 0, 1, 2, 3, 4, 5, 6
 
 
 @inlined
-def _letter(codes: Any, table: Any, at: int, end: int) -> int:
-    """Return the end of a letter with its marks, or ``at`` where there is none."""
+def _letters(codes: Any, table: Any, at: int, end: int) -> int:
+    """Return the end of a run of letters with their marks, or ``at`` where none begins."""
     if at < end and (table[codes[at]] & (ALNUM | SINGLE)) == ALNUM:
         at += 1
-        while at < end and table[codes[at]] & MARK:
+        while at < end:
+            bits = table[codes[at]]
+            if not bits & MARK and (bits & (ALNUM | SINGLE)) != ALNUM:
+                break
             at += 1
     return at
 
@@ -83,14 +86,14 @@ def _is_ending(codes: Any, table: Any, at: int, end: int) -> bool:
 @inlined
 def _word(codes: Any, table: Any, at: int, end: int) -> int:
     """Return the end of a word, or ``at`` where there is none."""
-    place = _letter(codes, table, at, end)
+    place = _letters(codes, table, at, end)
     if place == at:
         return at
     while True:
         after = place
         while after < end and table[codes[after]] & JOINER:
             after += 1
-        found = _letter(codes, table, after, end)
+        found = _letters(codes, table, after, end)
         if found == after and after == place and place < end:
             code = codes[place]
             joins = code in (0x2D, 0x2010, 0x2011)
@@ -102,7 +105,7 @@ def _word(codes: Any, table: Any, at: int, end: int) -> int:
                 )
             if joins:
                 after = place + 1
-                found = _letter(codes, table, after, end)
+                found = _letters(codes, table, after, end)
         if found == after:
             return place
         place = found

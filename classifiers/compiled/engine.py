@@ -15,14 +15,13 @@ from classifiers.compiled.adding import CENTROIDS, DOCUMENTS, SENTENCES, score_t
 from classifiers.compiled.characters import characters
 from classifiers.compiled.cutting import cut_tokens
 from classifiers.compiled.identifying import Identifier, automaton, code_points, scripts
-from classifiers.compiled.memo import N_TOKENS, Memo, look_up
+from classifiers.compiled.memo import N_TOKENS, Memo, first_of_each, look_up
 from classifiers.compiled.parting import part_sentences
 from classifiers.compiled.word_vectors import Vocabulary
-from classifiers.features import WordKey
 from classifiers.languages import SCRIPTS, stemming_by_script
 from classifiers.linear import TEMPERATURE, LinearModel, batches
 from classifiers.scored import Scored, Sentences, ViewName, WordVectors
-from classifiers.tokens import is_word, normal_form
+from classifiers.tokens import form_of
 
 _KINDS: dict[ViewName, int] = {"documents": DOCUMENTS, "sentences": SENTENCES, "centroids": CENTROIDS}
 _LANES = 8
@@ -125,28 +124,32 @@ class CompiledModel:
 
     def _learn(self, memo: Memo, cut: _Cut, missing: Any, languages: Any) -> None:
         """Put tokens into the memo, with the vectors of words that are met for the first time."""
-        text_of = np.searchsorted(cut.token_firsts, missing, side="right") - 1
-        rows: dict[tuple[int, str], int] = {}
+        tokens = cut.tokens[missing]
+        of_tokens = languages[np.searchsorted(cut.token_firsts, missing, side="right") - 1]
+        slots = np.zeros(1 << (2 * len(missing)).bit_length(), dtype=np.int32)
+        kept = np.empty(len(missing), dtype=np.int64)
+        kept = kept[: first_of_each(cut.codes, tokens, of_tokens, slots, kept)]
+        tokens, of_tokens = tokens[kept], of_tokens[kept]
         words: list[int] = []
-        new: list[WordKey] = []
-        spans = cut.tokens[missing].tolist()
-        for row, ((start, end, stop), language) in enumerate(
-            zip(spans, languages[text_of].tolist(), strict=True)
-        ):
-            raw = cut.text[start:stop]
-            if rows.setdefault((language, raw), row) != row:
-                continue
-            form = normal_form(raw) if stop <= end else normal_form(cut.text[start:end]) + normal_form(cut.text[end:stop])
-            key = self._stemming.names[language], form
-            if key not in memo.numbers:
-                memo.numbers[key] = len(memo.numbers)
-                new.append(key)
-            words.append(memo.numbers[key])
-        first, last = len(memo.numbers) - len(new), len(memo.numbers)
-        self._vocabulary.add(new, memo.vectors[first:last], memo.mass[first:last])
-        memo.is_word[first:last] = [is_word(form) for _, form in new]
-        kept = np.fromiter(rows.values(), dtype=np.int64, count=len(rows))
-        memo.add(cut.codes, cut.tokens[missing[kept]], languages[text_of[kept]], words)
+        new: list[str] = []
+        first = memo.n_words
+        of_new: list[int] = []
+        for form, language in zip(_forms(cut.text, tokens), of_tokens.tolist(), strict=True):
+            numbers = memo.numbers[language]
+            number = numbers.get(form, -1)
+            if number < 0:
+                number = numbers[form] = memo.n_words
+                memo.n_words += 1
+                new.append(form)
+                of_new.append(language)
+            words.append(number)
+        last = memo.n_words
+        is_word = memo.is_word[first:last]
+        self._vocabulary.add(
+            new, [self._stemming.names[number] for number in of_new],
+            (memo.vectors[first:last], memo.mass[first:last], is_word),
+        )
+        memo.add(cut.codes, tokens, of_tokens, words)
 
     def _laid_out(self, cut: _Cut, found: tuple[Memo, Any], strengths: Any) -> Sentences:
         memo, words = found
@@ -224,6 +227,15 @@ def _cut(texts: Sequence[str]) -> _Cut:
     return _Cut(
         text, codes, bounds, tokens[:n_tokens], token_firsts, firsts[: n_sentences + 1], text_firsts, odd
     )
+
+
+def _forms(text: str, tokens: Any) -> Iterator[str]:
+    """Yield the form of every token; one that is read with the next has the forms of both."""
+    for start, end, stop in zip(*tokens.T.tolist(), strict=True):
+        if stop <= end:
+            yield form_of(text[start:stop])
+        else:
+            yield form_of(text[start:end]) + form_of(text[end:stop])
 
 
 def _double(array: Any) -> Any:

@@ -18,7 +18,7 @@ from classifiers.compiled.compiling import compiled, inlined
 from classifiers.compiled.cutting import ALPHA, IN_WORD, MAY_COMPOSE, NOT_UPPER, SPACE, UPPER
 
 UNKNOWN, TO_PREPARE = -1, -2
-_LOOKED_AT = 1000
+_LOOKED_AT = languages.LOOKED_AT
 _STEPS = np.float32(512)
 _LOG_OF = np.log1p(np.arange(2048)).astype(np.float32)
 

@@ -7,6 +7,7 @@ it, so that what is half written is not found and is looked for again under the 
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
@@ -14,7 +15,6 @@ import numpy as np
 import numpy.typing as npt
 
 from classifiers.compiled.compiling import compiled, inlined
-from classifiers.features import WordKey
 
 N_TOKENS = 1 << 18
 """Most different tokens that are remembered; with more, the memo is begun anew."""
@@ -44,6 +44,8 @@ class Memo:
         The squared length of every word's vector, float32.
     is_word
         Whether it is a word rather than a sign, bool.
+    numbers
+        The number of every word by its language's number and its form.
     """
 
     def __init__(self, width: int) -> None:
@@ -58,7 +60,8 @@ class Memo:
         self.vectors = np.zeros((N_TOKENS, width), dtype=np.float32)
         self.mass = np.zeros(N_TOKENS, dtype=np.float32)
         self.is_word = np.zeros(N_TOKENS, dtype=np.bool_)
-        self.numbers: dict[WordKey, int] = {}
+        self.numbers: dict[int, dict[str, int]] = defaultdict(dict)
+        self.n_words = 0
         self.n_tokens = 0
 
     def has_room(self, tokens: Any) -> bool:
@@ -142,6 +145,34 @@ def look_up(codes: Any, tokens: Any, firsts: Any, languages: Any, keys: Any, out
                 missing[n_missing] = token
                 n_missing += 1
     return n_missing
+
+
+@compiled
+def first_of_each(codes: Any, tokens: Any, languages: Any, slots: Any, out: Any) -> int:
+    """Write which tokens are the first of their kind; return how many.
+
+    ``slots`` are zeros, a power of two and at least twice as many as there are tokens.
+    """
+    n = 0
+    for row in range(len(tokens)):
+        start, end = tokens[row, 0], tokens[row, 2]
+        slot = np.int64(_hash(codes, start, end, languages[row]) >> np.uint64(20)) & (len(slots) - 1)
+        while slots[slot]:
+            other = slots[slot] - 1
+            first = tokens[other, 0]
+            same = languages[other] == languages[row] and tokens[other, 2] - first == end - start
+            at = 0
+            while same and at < end - start:
+                same = codes[first + at] == codes[start + at]
+                at += 1
+            if same:
+                break
+            slot = (slot + 1) & (len(slots) - 1)
+        if not slots[slot]:
+            slots[slot] = row + 1
+            out[n] = row
+            n += 1
+    return n
 
 
 @compiled

@@ -12,10 +12,9 @@ import numpy as np
 import numpy.typing as npt
 
 from classifiers.compiled.compiling import compiled, inlined
-from classifiers.features import GRAM_LENGTHS, Block, WordKey, is_single_or_pair, shape_of
-from classifiers.languages import stem
+from classifiers.features import GRAM_LENGTHS, Block, is_single_or_pair, shape_of
+from classifiers.languages import stems
 from classifiers.linear import View
-from classifiers.tokens import is_word
 
 _SPACED, _WHOLE, _UNSPACED = 0, 1, 2
 _SHORTEST, _LONGEST = min(GRAM_LENGTHS), max(GRAM_LENGTHS)
@@ -53,27 +52,34 @@ class Vocabulary:
             np.multiply(view.weights, own[:, None], out=part)
         self._terms = Terms(vectors, weights)
 
-    def add(self, keys: Sequence[WordKey], vectors: Any, mass: Any) -> None:
-        """Write the vectors (n_words, n_views * width) and squared lengths (n_words,) of words."""
-        shapes = [shape_of(form) for _, form in keys]
-        stems = np.array(
-            [
-                self._stems.get(stem(shape, language), -1)
-                for (language, _), shape in zip(keys, shapes, strict=True)
-            ],
-            dtype=np.int32,
-        )
-        kinds = np.array([_kind(shape) for shape in shapes], dtype=np.int8)
+    def add(self, forms: Sequence[str], languages: Sequence[str], out: Any) -> None:
+        """Write what is known of words, one row each, over zeros.
+
+        ``out`` are their vectors (n_words, n_views * width), squared lengths, and whether each is a word.
+        """
+        vectors, mass, is_word = out
+        shapes = [shape_of(form) for form in forms]
+        kinds = np.fromiter(map(_kind, shapes), dtype=np.int8, count=len(shapes))
+        is_word[:] = kinds != _WHOLE
         codes = np.frombuffer("".join(shapes).encode("utf-32-le", "surrogatepass"), dtype=np.uint32)
         bounds = np.cumsum([0, *map(len, shapes)])
-        n_stems = len(self._stems)
-        _add_words(codes, bounds, kinds, stems, (self._grams, self._terms, n_stems), (vectors, mass))
+        terms = self._grams, self._terms, len(self._stems)
+        _add_words(codes, bounds, kinds, self._stem_numbers(shapes, languages), terms, (vectors, mass))
+
+    def _stem_numbers(self, shapes: Sequence[str], languages: Sequence[str]) -> npt.NDArray[np.int32]:
+        found = np.empty(len(shapes), dtype=np.int32)
+        known = self._stems.get
+        for language in dict.fromkeys(languages):
+            rows = [row for row, other in enumerate(languages) if other == language]
+            found[rows] = [known(term, -1) for term in stems([shapes[row] for row in rows], language)]
+        return found
 
 
 def _kind(shape: str) -> int:
-    if not is_word(shape):
+    first = shape[0]
+    if not (first.isalnum() or first in "#@"):
         return _WHOLE
-    return _UNSPACED if is_single_or_pair(shape) else _SPACED
+    return _UNSPACED if first >= "\u3040" and is_single_or_pair(shape) else _SPACED
 
 
 def _grams(terms: Sequence[str]) -> Grams:
