@@ -74,7 +74,7 @@ def main(arguments: Sequence[str]) -> None:
     with _peers(options.peers, data.texts, gold, codebook.tag_ids) as peers:
         _bulk(model, pipeline, peers, texts, options)
     _one_post(model, pipeline, texts[:300])
-    _start_up(model)
+    _start_up()
 
 
 def varied(posts: Sequence[str], n: int, new: float, seed: int = 0) -> list[str]:
@@ -100,7 +100,8 @@ def varied(posts: Sequence[str], n: int, new: float, seed: int = 0) -> list[str]
 
 def _sizes(texts: Sequence[str]) -> str:
     size = statistics.mean(map(len, texts))
-    return f"{len(texts):,} posts to tag, {size:,.0f} characters and {np.mean([len(tokenise(t)) for t in texts[:200]]):,.0f} tokens on average"
+    n_tokens = np.mean([len(tokenise(text)) for text in texts[:200]])
+    return f"{len(texts):,} posts to tag, {size:,.0f} characters and {n_tokens:,.0f} tokens on average"
 
 
 def _fitted(texts: Sequence[str], gold: np.ndarray) -> Pipeline:
@@ -111,8 +112,11 @@ def _fitted(texts: Sequence[str], gold: np.ndarray) -> Pipeline:
 
 
 def _bulk(
-    model: Model, pipeline: Pipeline, peers: dict[str, Callable[[Sequence[str]], float]],
-    texts: Sequence[str], options: argparse.Namespace,
+    model: Model,
+    pipeline: Pipeline,
+    peers: dict[str, Callable[[Sequence[str]], float]],
+    texts: Sequence[str],
+    options: argparse.Namespace,
 ) -> None:
     ours, plain = Scorer(model, "0", compiled=True), Scorer(model, "0", compiled=False)
     n = options.posts
@@ -140,7 +144,10 @@ def _bulk(
             # Each way sees posts for the first time: the two of ours share a memo, so they get halves of their own.
             given = part[: n // 2] if name == OURS else part[n // 2 :] if name == TWO_THREADS else part[:size]
             rates[name].append(len(given) / way(given))
-        print(f"round {number + 1}: {', '.join(f'{name} {rates[name][-1]:,.0f}' for name in ways)} posts/s", flush=True)
+        print(
+            f"round {number + 1}: {', '.join(f'{name} {rates[name][-1]:,.0f}' for name in ways)} posts/s",
+            flush=True,
+        )
     print("\nratio of the scorer's posts/s to those of ... (median; lowest to highest)")
     for name in ways:
         if name != OURS:
@@ -174,18 +181,22 @@ def _one_post(model: Model, pipeline: Pipeline, texts: Sequence[str]) -> None:
     )
 
 
-def _start_up(model: Model) -> None:
+def _start_up() -> None:
     shares = []
     for _ in range(5):
         once = time.perf_counter()
-        __import__("subprocess").run([sys.executable, "-c", "import sklearn.pipeline, sklearn.linear_model"], check=True)
+        __import__("subprocess").run(
+            [sys.executable, "-c", "import sklearn.pipeline, sklearn.linear_model"], check=True
+        )
         base = time.perf_counter() - once
         once = time.perf_counter()
-        code = "from classifiers.testing import invented_codebook; import classifiers.compiled.engine as e; e.automaton(); e.characters()"
+        code = "import classifiers.compiled.engine as e; e.automaton(); e.characters()"
         subprocess.run([sys.executable, "-c", code], check=True)
         shares.append((time.perf_counter() - once) / base)
-    print(f"start of a process up to a scorer that is ready: {statistics.median(shares):.2f} times an import of scikit-learn's parts")
-    del model
+    print(
+        f"start of a process, its tables and compiled code: {statistics.median(shares):.2f} times an import of "
+        "scikit-learn's parts"
+    )
 
 
 # ---------------------------------------------------------------- the machine's limit
@@ -197,8 +208,13 @@ def _limit(model: Model, texts: Sequence[str]) -> None:
     n_bytes, parts = _touched(engine, texts)
     seconds = min(_timed(lambda t: list(engine.scored(t)))(texts) for _ in range(7)) / len(texts)
     bandwidth = _bandwidth()
-    print(f"bytes touched a post: {n_bytes:,.0f} ({', '.join(f'{name} {size:,.0f}' for name, size in parts.items())})")
-    print(f"memory brings {bandwidth / 1e9:.1f} GB/s (a copy of 256 MB, both ways), so a post takes {n_bytes / bandwidth / seconds:.3f} of its time at least")
+    print(
+        f"bytes touched a post: {n_bytes:,.0f} ({', '.join(f'{name} {size:,.0f}' for name, size in parts.items())})"
+    )
+    print(
+        f"memory brings {bandwidth / 1e9:.1f} GB/s (a copy of 256 MB, both ways): that alone is "
+        f"{n_bytes / bandwidth / seconds:.3f} of a post's time"
+    )
     _instructions(engine, texts)
 
 
@@ -219,7 +235,10 @@ def _touched(engine: CompiledModel, texts: Sequence[str]) -> tuple[float, dict[s
         own = engine._own().identifier
         for text in scored.texts:
             looked = text[:1_000].encode("utf-8", "surrogatepass")
-            sizes["language"] += len(looked) * (4 + 2 + 4) + 430 * own._automaton.weights.shape[1] * own._automaton.weights.itemsize
+            sizes["language"] += (
+                len(looked) * (4 + 2 + 4)
+                + 430 * own._automaton.weights.shape[1] * own._automaton.weights.itemsize
+            )
     each = {name: size / len(texts) for name, size in sizes.items()}
     return sum(each.values()), each
 
@@ -244,7 +263,9 @@ def _instructions(engine: CompiledModel, texts: Sequence[str]) -> None:
             list(engine.scored(texts))
         watching.send_signal(2)
         watching.wait(10)
-        fields = [line.split(",") for line in Path(out.name).read_text().splitlines() if "instructions" in line]
+        fields = [
+            line.split(",") for line in Path(out.name).read_text().splitlines() if "instructions" in line
+        ]
     if not fields or not fields[0][0].isdigit():
         print("instructions: this machine does not let perf count them")
         return
@@ -275,7 +296,8 @@ def _peers(
 
         def way(name: str) -> Callable[[Sequence[str]], float]:
             def timed(posts: Sequence[str]) -> float:
-                assert child.stdin and child.stdout
+                assert child.stdin is not None
+                assert child.stdout is not None
                 child.stdin.write(json.dumps({"peer": name, "texts": list(posts)}) + "\n")
                 child.stdin.flush()
                 return float(child.stdout.readline())

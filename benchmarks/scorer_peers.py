@@ -38,7 +38,7 @@ def main() -> None:
 def _fast_text(given: dict) -> object:
     """Train one against all with vectors of 100 numbers and character grams of 3 to 5."""
     with tempfile.NamedTemporaryFile("w", suffix=".txt", encoding="utf-8") as file:
-        for text, tags in zip(given["texts"], given["tags"]):
+        for text, tags in zip(given["texts"], given["tags"], strict=True):
             labels = " ".join(f"__label__{tag}" for tag in tags)
             file.write(f"{labels} {' '.join(text.split())}\n")
         file.flush()
@@ -54,7 +54,7 @@ def _vowpal_wabbit(given: dict) -> object:
         f"--multilabel_oaa {len(number)} --loss_function logistic --ngram 2 -b 20 --quiet"
     )
     for _ in range(5):
-        for text, tags in zip(given["texts"], given["tags"]):
+        for text, tags in zip(given["texts"], given["tags"], strict=True):
             labels = ",".join(str(number[tag]) for tag in tags)
             model.learn(f"{labels} | {_SIGNS.sub(' ', text)}")
     return model

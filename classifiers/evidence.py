@@ -123,5 +123,7 @@ def token_parts(model: LinearModel, sentences: Sentences, sentence: int, column:
     for view, scales in zip(model.views, model.combination.evidence_scale, strict=True):
         weights = damping if view.name == "documents" else np.ones(len(counts))
         length = 1.0 if view.name == "sentences" else np.sqrt((weights**2 * mass).sum()) or 1.0
-        total += weights / counts / length * sentences.vectors.parts[view.name][words, column] * scales[column]
+        total += (
+            weights / counts / length * sentences.vectors.parts[view.name][words, column] * scales[column]
+        )
     return total

@@ -72,7 +72,9 @@ class Scorer:
         # A refused tag has no column of its own; it is overwritten.
         self._columns = np.array([self._column.get(rule.tag_id, 0) for rule in model.rules], dtype=np.int64)
         self._predicted = np.array([rule.predicted for rule in model.rules], dtype=np.bool_)
-        self._thresholds = np.array([rule.threshold if rule.threshold is not None else 1 for rule in model.rules])
+        self._thresholds = np.array(
+            [rule.threshold if rule.threshold is not None else 1 for rule in model.rules]
+        )
         self._margins = np.array([rule.abstain_margin for rule in model.rules])
         self._refused = {
             rule.tag_id: TagPrediction(rule.tag_id, None, None, Decision.ABSTAIN, reason=rule.reason)
@@ -142,7 +144,9 @@ class Scorer:
     def _decisions(self, scores: Floats) -> npt.NDArray[np.int8]:
         """Return the number of every decision; ``scores`` are NaN for refused tags."""
         abstained = np.isnan(scores) | (np.abs(scores - self._thresholds) < self._margins)
-        return np.where(abstained, DECISIONS.index(Decision.ABSTAIN), scores >= self._thresholds).astype(np.int8)
+        return np.where(abstained, DECISIONS.index(Decision.ABSTAIN), scores >= self._thresholds).astype(
+            np.int8
+        )
 
     def passages(self, text: str, tags: Collection[str]) -> dict[str, tuple[Evidence, ...]]:
         """Return the passages that speak for each of ``tags``, whatever the decision.

@@ -130,7 +130,7 @@ WIDE_STOPS = "。！？｡"
 WIDE_CLOSERS = "」』”）"
 LINE_ENDS = "\n\r\u2028\u2029\x0b\x0c\x85"
 BULLETS = "•▪‣◦●■►"
-BEFORE_WORD = "\\s(«\"“"
+BEFORE_WORD = '\\s(«"“'
 # The look-behind and the possessive quantifiers keep a long run of marks from being tried from each of its places.
 _BOUNDARY = re.compile(
     rf"(?<![{FULL_STOPS}])[{FULL_STOPS}]++[{CLOSERS}]*+(?=\s|$)|[{WIDE_STOPS}]+[{WIDE_CLOSERS}]*"

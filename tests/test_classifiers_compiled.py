@@ -86,7 +86,7 @@ def test_odd_texts_are_cut_and_scored_as_in_the_plain_way(scorers: tuple[Scorer,
         assert_same(scorers, [text])
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(st.lists(st.text(max_size=60) | st.text(ALPHABET, max_size=60), min_size=1, max_size=4))
 @example(["ﬁg. a"])
 @example(["世\u0301界"])
@@ -109,7 +109,10 @@ def test_every_character_is_cut_as_in_the_plain_way(scorers: tuple[Scorer, Score
         and not (0x3500 < code < 0x9F00 or 0xAC80 < code < 0xD700 or 0x20100 < code < 0x31300)
     ]
     for first in range(0, len(chars), 2_000):
-        texts = [f"a{char}b {char} #{char}c{char} {char}. {char}{char}\nD{char}'s" for char in chars[first : first + 2_000]]
+        texts = [
+            f"a{char}b {char} #{char}c{char} {char}. {char}{char}\nD{char}'s"
+            for char in chars[first : first + 2_000]
+        ]
         corpus = Corpus.of(texts, [""] * len(texts))
         theirs = {number: [] for number in range(len(texts))}
         for text, tokens in zip(corpus.text_of.tolist(), corpus.tokens, strict=True):
@@ -153,7 +156,9 @@ def test_threads_share_a_scorer(scorers: tuple[Scorer, Scorer]) -> None:
     fresh = Scorer(scorers[0]._model, "0", compiled=True)
     texts = [f"word{n % 400} the river belongs to every village{n % 7} #Tag{n % 50}" for n in range(4_000)]
     with ThreadPoolExecutor(4) as pool:
-        found = list(pool.map(lambda first: fresh.judge(texts[first : first + 100]).scores, range(0, 4_000, 100)))
+        found = list(
+            pool.map(lambda first: fresh.judge(texts[first : first + 100]).scores, range(0, 4_000, 100))
+        )
     assert np.nanmax(np.abs(np.concatenate(found) - scorers[1].judge(texts).scores)) <= TOLERANCE
 
 
@@ -166,12 +171,10 @@ def test_a_full_memo_is_begun_anew(scorers: tuple[Scorer, Scorer], monkeypatch: 
     for text in texts:
         assert_same(fresh, [text])
     assert_same(fresh, ["the river " + " ".join(f"z{k}" for k in range(1_000))])
-    assert_same(fresh, [TEXT for TEXT in ODD[:5]])
+    assert_same(fresh, ODD[:5])
 
 
-def test_real_posts_are_scored_as_in_the_plain_way(
-    scorers: tuple[Scorer, Scorer], shared_data: Path
-) -> None:
+def test_real_posts_are_scored_as_in_the_plain_way(scorers: tuple[Scorer, Scorer], shared_data: Path) -> None:
     """Telegram posts of several channels and languages."""
     texts: list[str] = []
     for path in sorted((shared_data / "telegram").rglob("*")):
@@ -181,3 +184,17 @@ def test_real_posts_are_scored_as_in_the_plain_way(
     assert len(texts) > 1_000
     assert_same(scorers, texts)
     assert_same_sentences(scorers, texts[:300])
+
+
+def test_without_the_compiler_posts_are_scored_in_the_plain_way(
+    scorers: tuple[Scorer, Scorer], monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Where numba cannot be loaded the answers are the same, and a log line says that it takes longer."""
+    for name in [name for name in sys.modules if name.startswith("classifiers.compiled")]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setitem(sys.modules, "numba", None)
+    without = Scorer(scorers[0]._model, "0")
+    assert "numba" in caplog.text
+    assert_same((without, scorers[0]), ODD)
+    with pytest.raises(ImportError):
+        Scorer(scorers[0]._model, "0", compiled=True)

@@ -106,8 +106,8 @@ def score_texts(cut: Any, table: Any, model: Any, scratch: Any, out: Any) -> Non
     table
         The vectors (n_words, n_views * width) and squared lengths of words.
     model
-        The kind of every view (documents can only be the first), biases (n_views, n_tags), mix (n_views, n_tags, n_tags) and offset (n_tags,) in
-        double precision, and the temperature of the soft maximum.
+        The kind of every view (documents can only be the first), biases (n_views, n_tags), mix
+        (n_views, n_tags, n_tags) and offset (n_tags,) in double precision, and the temperature of the soft maximum.
     scratch
         Zeros, (2, most words) int64 (marks, and counts, which are left as zeros), room for the words of a text,
         and in one place the last mark that was used.
@@ -118,7 +118,7 @@ def score_texts(cut: Any, table: Any, model: Any, scratch: Any, out: Any) -> Non
     kinds, biases, mix, offset, temperature = model
     marks_and_counts, touched, last_mark = scratch
     marks, counts = marks_and_counts[0], marks_and_counts[1]
-    vectors, mass = table
+    vectors, _ = table
     n_views, n_tags = biases.shape
     width = vectors.shape[1] // n_views
     first_view = 1 if kinds[0] == DOCUMENTS else 0  # of those that look at sentences

@@ -107,5 +107,5 @@ _TESTS: tuple[tuple[Callable[[str], bool], int], ...] = (
     (str.isupper, bit.UPPER),
     (str.isdigit, bit.DIGIT),
     (str.isalpha, bit.ALPHA),
-    (lambda char: char.islower() or char.istitle() and not char.isupper(), bit.NOT_UPPER),
+    (lambda char: char.islower() or (char.istitle() and not char.isupper()), bit.NOT_UPPER),
 )

@@ -1,6 +1,7 @@
 """Tokens and sentences of many texts at once, as :mod:`classifiers.tokens` cuts them.
 
-What a character may do is looked up in a table of bits, one entry a code point (:mod:`classifiers.compiled.characters`).
+What a character may do is looked up in a table of bits, one entry a code point
+(:mod:`classifiers.compiled.characters`).
 The patterns of :mod:`classifiers.tokens` are read from left to right without going back.  A text that
 would need more (an abbreviation spelt with a ligature, a hashtag of circled digits) is marked as odd, for the
 tokeniser itself to cut.
@@ -134,11 +135,7 @@ def _address(codes: Any, at: int, end: int) -> int:
 @inlined
 def _emoji(codes: Any, table: Any, at: int, end: int) -> int:
     """Return the end of an emoji, a whole sequence, or ``at`` where there is none."""
-    if (
-        at + 1 < end
-        and 0x1F1E6 <= codes[at] <= 0x1F1FF
-        and 0x1F1E6 <= codes[at + 1] <= 0x1F1FF
-    ):
+    if at + 1 < end and 0x1F1E6 <= codes[at] <= 0x1F1FF and 0x1F1E6 <= codes[at + 1] <= 0x1F1FF:
         return at + 2
     if not table[codes[at]] & PICTOGRAPH:
         return at

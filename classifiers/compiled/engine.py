@@ -127,8 +127,8 @@ class CompiledModel:
         tokens = cut.tokens[missing]
         of_tokens = languages[np.searchsorted(cut.token_firsts, missing, side="right") - 1]
         slots = np.zeros(1 << (2 * len(missing)).bit_length(), dtype=np.int32)
-        kept = np.empty(len(missing), dtype=np.int64)
-        kept = kept[: first_of_each(cut.codes, tokens, of_tokens, slots, kept)]
+        rows = np.empty(len(missing), dtype=np.int64)
+        kept = rows[: first_of_each(cut.codes, tokens, of_tokens, slots, rows)]
         tokens, of_tokens = tokens[kept], of_tokens[kept]
         words: list[int] = []
         new: list[str] = []
@@ -146,7 +146,8 @@ class CompiledModel:
         last = memo.n_words
         is_word = memo.is_word[first:last]
         self._vocabulary.add(
-            new, [self._stemming.names[number] for number in of_new],
+            new,
+            [self._stemming.names[number] for number in of_new],
             (memo.vectors[first:last], memo.mass[first:last], is_word),
         )
         memo.add(cut.codes, tokens, of_tokens, words)
@@ -221,9 +222,7 @@ def _cut(texts: Sequence[str]) -> _Cut:
     firsts = np.empty(n_tokens + 1, dtype=np.int64)
     text_firsts = np.empty(len(texts) + 1, dtype=np.int64)
     ends = np.empty(max(map(len, texts)) + 1, dtype=np.int64)
-    n_sentences = part_sentences(
-        codes, bounds, known, tokens, token_firsts, (firsts, text_firsts, odd, ends)
-    )
+    n_sentences = part_sentences(codes, bounds, known, tokens, token_firsts, (firsts, text_firsts, odd, ends))
     return _Cut(
         text, codes, bounds, tokens[:n_tokens], token_firsts, firsts[: n_sentences + 1], text_firsts, odd
     )

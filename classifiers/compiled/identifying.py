@@ -138,7 +138,13 @@ def _without_addresses(codes: Any, table: Any, place: Any, seen: Any) -> int:
     while at < end and n < _LOOKED_AT:
         code = codes[at]
         after = at
-        if code == 104 and at + 7 <= end and codes[at + 1] == 116 and codes[at + 2] == 116 and codes[at + 3] == 112:
+        if (
+            code == 104
+            and at + 7 <= end
+            and codes[at + 1] == 116
+            and codes[at + 2] == 116
+            and codes[at + 3] == 112
+        ):
             first = at + 5 if codes[at + 4] == 115 else at + 4
             if first + 2 < end and codes[first] == 58 and codes[first + 1] == 47 and codes[first + 2] == 47:
                 first += 3
@@ -173,7 +179,7 @@ def _is_plain(table: Any, seen: Any, n: int) -> bool:
 
 
 @inlined
-def _byte(code: int, length: int, number: int) -> int:
+def _byte(code: Any, length: int, number: int) -> Any:
     """Return one of the bytes of a code point in UTF-8."""
     if length == 1:
         return code
@@ -247,7 +253,9 @@ def _decide(scores: Any, n_bytes: int, first_columns: Any, priors: Any) -> int:
 
 
 @compiled
-def _identify(codes: Any, bounds: Any, table: Any, model: Any, scratch: Any, found: Any, prepared: bool) -> None:
+def _identify(
+    codes: Any, bounds: Any, table: Any, model: Any, scratch: Any, found: Any, prepared: bool
+) -> None:
     moves, rows, features, weights, unit, biases, first_columns, priors = model
     counts, touched, seen = scratch
     scores = np.empty(len(biases), dtype=np.float32)

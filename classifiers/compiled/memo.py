@@ -91,7 +91,7 @@ def _hash(codes: Any, start: int, end: int, language: int) -> Any:
 
 
 @inlined
-def _find(codes: Any, place: Any, value: Any, keys: Any) -> int:
+def _find(codes: Any, place: Any, value: Any, keys: Any) -> Any:
     """Return the number of the token with this key, 0 for none."""
     start, end = place
     slot = np.int64(value >> np.uint64(44)) & (len(keys.slots) - 1)

@@ -92,7 +92,7 @@ def _grams(terms: Sequence[str]) -> Grams:
 
 
 @inlined
-def _slot(codes: Any, start: int, end: int, n_slots: int) -> int:
+def _slot(codes: Any, start: int, end: int, n_slots: int) -> Any:
     value = np.uint64(0x9E3779B97F4A7C15)
     for at in range(start, end):
         value = (value ^ np.uint64(codes[at])) * np.uint64(0x9FB21C651E98DF25)
