@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from classifiers.compiled.compiling import compiled, inlined
+from classifiers.compiled.memo import SPARE
 
 DOCUMENTS, SENTENCES, CENTROIDS = 0, 1, 2
 _LOG_OF = np.log(np.maximum(np.arange(1024), 1)).astype(np.float32)
@@ -22,46 +23,49 @@ def _damped(count: int) -> Any:
 
 
 @inlined
-def _over_words(words: Any, place: Any, table: Any, marks: Any, stamp: int, part: Any) -> Any:
+def _over_words(words: Any, place: Any, rows: Any, marks: Any, part: Any) -> Any:
     """Add up a part of the vectors of a sentence's different words; return the sum of their squared lengths."""
-    vectors, mass = table
+    stamps, stamp = marks
     total, begin = part
+    width = rows.shape[1] - SPARE
     length = np.float32(0)
-    total[:] = 0
+    for column in range(len(total)):
+        total[column] = 0
     for token in range(place[0], place[1]):
         word = words[token]
-        if marks[word] != stamp:
-            marks[word] = stamp
-            row = vectors[word]
+        if stamps[word, 0] != stamp:
+            stamps[word, 0] = stamp
+            row = rows[word, begin : begin + len(total)]
             for column in range(len(total)):
-                total[column] += row[begin + column]
-            length += mass[word]
+                total[column] += row[column]
+            length += rows[word, width]
     return length
 
 
 @inlined
-def _over_counts(words: Any, place: Any, table: Any, scratch: Any, part: Any) -> Any:
+def _over_counts(words: Any, place: Any, rows: Any, scratch: Any, part: Any) -> Any:
     """Add up a part of the vectors of different words, each 1 + ln count times; return the squared length."""
-    vectors, mass = table
     counts, touched = scratch
     total, begin = part
+    width = rows.shape[1] - SPARE
     n = 0
     for token in range(place[0], place[1]):
         word = words[token]
-        if counts[word] == 0:
+        if counts[word, 1] == 0:
             touched[n] = word
             n += 1
-        counts[word] += 1
+        counts[word, 1] += 1
     length = np.float32(0)
-    total[:] = 0
+    for column in range(len(total)):
+        total[column] = 0
     for number in range(n):
         word = touched[number]
-        weight = _damped(counts[word])
-        counts[word] = 0
-        row = vectors[word]
+        weight = _damped(counts[word, 1])
+        counts[word, 1] = 0
+        row = rows[word, begin : begin + len(total)]
         for column in range(len(total)):
-            total[column] += weight * row[begin + column]
-        length += weight * weight * mass[word]
+            total[column] += weight * row[column]
+        length += weight * weight * rows[word, width]
     return length
 
 
@@ -86,7 +90,8 @@ def _pool(by_sentence: Any, n: int, temperature: float, pooled: Any) -> None:
 @inlined
 def _mix(scores: Any, mix: Any, offset: Any, out: Any) -> None:
     """Write the log-odds of a text, ``offset + sum over views of scores[view] @ mix[view]``."""
-    out[:] = offset
+    for tag in range(len(out)):
+        out[tag] = offset[tag]
     for view in range(len(scores)):
         for tag in range(len(out)):
             score = scores[view, tag]
@@ -95,7 +100,7 @@ def _mix(scores: Any, mix: Any, offset: Any, out: Any) -> None:
 
 
 @compiled
-def score_texts(cut: Any, table: Any, model: Any, scratch: Any, out: Any) -> None:
+def score_texts(cut: Any, rows: Any, model: Any, scratch: Any, out: Any) -> None:
     """Score texts.
 
     Parameters
@@ -103,41 +108,35 @@ def score_texts(cut: Any, table: Any, model: Any, scratch: Any, out: Any) -> Non
     cut
         The word of every token; the first token of every sentence, and at last their number; the first
         sentence of every text, and at last their number.
-    table
-        The vectors (n_words, n_views * width) and squared lengths of words.
+    rows
+        Vectors of words, and squared lengths in the column after them (n_words, n_views * width + SPARE).
     model
         The kind of every view (documents can only be the first), biases (n_views, n_tags), mix
         (n_views, n_tags, n_tags) and offset (n_tags,) in double precision, and the temperature of the soft maximum.
     scratch
-        Zeros, (2, most words) int64 (marks, and counts, which are left as zeros), room for the words of a text,
-        and in one place the last mark that was used.
+        A mark and a count for each word, zeros at first and the counts zeros again (most words, 2); room for the words of a text, the
+        last mark that was used, room for two sums over words (2, n_views * width), for the scores of the
+        sentences of a text (most sentences, n_tags), and for those of the views (n_views, n_tags).
     out
         Written: log-odds (n_texts, n_tags).
     """
     words, firsts, text_firsts = cut
     kinds, biases, mix, offset, temperature = model
-    marks_and_counts, touched, last_mark = scratch
-    marks, counts = marks_and_counts[0], marks_and_counts[1]
-    vectors, _ = table
+    marks, touched, last_mark, totals, by_sentence, scores = scratch
     n_views, n_tags = biases.shape
-    width = vectors.shape[1] // n_views
+    width = (rows.shape[1] - SPARE) // n_views
     first_view = 1 if kinds[0] == DOCUMENTS else 0  # of those that look at sentences
-    most = 1
-    for text in range(len(text_firsts) - 1):
-        most = max(most, text_firsts[text + 1] - text_firsts[text])
-    by_sentence = np.empty((most, n_tags), dtype=np.float64)
-    pooled = np.empty(n_tags, dtype=np.float64)
-    scores = np.empty((n_views, n_tags), dtype=np.float64)
-    total = np.empty((n_views - first_view) * width, dtype=np.float32)
-    of_text = np.empty(first_view * width, dtype=np.float32)
+    of_text, total = totals[0, : first_view * width], totals[1, : (n_views - first_view) * width]
     for text in range(len(text_firsts) - 1):
         first, last = text_firsts[text], text_firsts[text + 1]
-        scores[:] = biases
+        for view in range(n_views):
+            for tag in range(n_tags):
+                scores[view, tag] = biases[view, tag]
         for sentence in range(first, last):
             last_mark[0] += 1
             place = firsts[sentence], firsts[sentence + 1]
             part = total, first_view * width
-            scale = _scale(_over_words(words, place, table, marks, last_mark[0], part))
+            scale = _scale(_over_words(words, place, rows, (marks, last_mark[0]), part))
             for view in range(first_view, n_views):
                 begin = (view - first_view) * width
                 if kinds[view] == SENTENCES:
@@ -150,18 +149,17 @@ def score_texts(cut: Any, table: Any, model: Any, scratch: Any, out: Any) -> Non
                             scores[view, tag] = found
         if last > first:
             place = firsts[first], firsts[last]
-            scale = _scale(_over_counts(words, place, table, (counts, touched), (of_text, 0)))
+            scale = _scale(_over_counts(words, place, rows, (marks, touched), (of_text, 0)))
             for tag in range(n_tags * first_view):
                 scores[0, tag] = of_text[tag] / scale + biases[0, tag]
             for view in range(first_view, n_views):
                 if kinds[view] == SENTENCES:
-                    _pool(by_sentence, last - first, temperature, pooled)
-                    scores[view] = pooled
+                    _pool(by_sentence, last - first, temperature, scores[view])
         _mix(scores, mix, offset, out[text])
 
 
 @compiled
-def weigh_sentences(cut: Any, table: Any, model: Any, scratch: Any, out: Any) -> None:
+def weigh_sentences(cut: Any, rows: Any, model: Any, scratch: Any, out: Any) -> None:
     """Score every sentence by itself, and write its strength as evidence for every tag, (n_sentences, n_tags).
 
     Parameters are as for :func:`score_texts`, but for the model: the kind of every view, biases, and the
@@ -169,17 +167,15 @@ def weigh_sentences(cut: Any, table: Any, model: Any, scratch: Any, out: Any) ->
     """
     words, firsts, _ = cut
     kinds, biases, scales, offset = model
-    marks_and_counts, touched, last_mark = scratch
-    marks, counts = marks_and_counts[0], marks_and_counts[1]
+    marks, touched, last_mark, totals, _, _ = scratch
     n_views, n_tags = biases.shape
-    width = table[0].shape[1] // n_views
-    total = np.empty(table[0].shape[1], dtype=np.float32)
-    damped = np.empty(table[0].shape[1], dtype=np.float32)
+    width = (rows.shape[1] - SPARE) // n_views
+    total, damped = totals[0], totals[1]
     for sentence in range(len(firsts) - 1):
         last_mark[0] += 1
         place = firsts[sentence], firsts[sentence + 1]
-        scale = _scale(_over_words(words, place, table, marks, last_mark[0], (total, 0)))
-        damped_scale = _scale(_over_counts(words, place, table, (counts, touched), (damped, 0)))
+        scale = _scale(_over_words(words, place, rows, (marks, last_mark[0]), (total, 0)))
+        damped_scale = _scale(_over_counts(words, place, rows, (marks, touched), (damped, 0)))
         for tag in range(n_tags):
             strength = offset[tag]
             for view in range(n_views):

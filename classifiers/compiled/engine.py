@@ -24,6 +24,7 @@ from classifiers.scored import Scored, Sentences, ViewName, WordVectors
 from classifiers.tokens import form_of
 
 _KINDS: dict[ViewName, int] = {"documents": DOCUMENTS, "sentences": SENTENCES, "centroids": CENTROIDS}
+_MOST_MARKS = 2**31 - 1
 _LANES = 8
 """Vectors are padded to a multiple of it, so that the processor adds them up in whole registers."""
 
@@ -83,14 +84,17 @@ class CompiledModel:
             yield from self._model.scored(texts)
             return
         memo, words = found
-        parts, table = (words, cut.firsts, cut.text_firsts), (memo.vectors, memo.mass)
+        parts = words, cut.firsts, cut.text_firsts
         n_tags = len(self._model.tag_ids)
         scores = np.empty((len(texts), n_tags))
-        score_texts(parts, table, self._scoring, own.scratch, scores)
+        score_texts(
+            parts, memo.rows, self._scoring, own.scratch(memo, cut, len(self._model.views), n_tags), scores
+        )
 
         def sentences() -> Sentences:
             strengths = np.empty((len(cut.firsts) - 1, n_tags))
-            weigh_sentences(parts, table, self._weighing, self._own().scratch, strengths)
+            scratch = self._own().scratch(memo, cut, len(self._model.views), n_tags)
+            weigh_sentences(parts, memo.rows, self._weighing, scratch, strengths)
             return self._laid_out(cut, found, strengths)
 
         names = own.identifier.labels
@@ -144,19 +148,15 @@ class CompiledModel:
                 of_new.append(language)
             words.append(number)
         last = memo.n_words
-        is_word = memo.is_word[first:last]
-        self._vocabulary.add(
-            new,
-            [self._stemming.names[number] for number in of_new],
-            (memo.vectors[first:last], memo.mass[first:last], is_word),
-        )
+        names = [self._stemming.names[number] for number in of_new]
+        self._vocabulary.add(new, names, memo.rows[first:last], memo.is_word[first:last])
         memo.add(cut.codes, tokens, of_tokens, words)
 
     def _laid_out(self, cut: _Cut, found: tuple[Memo, Any], strengths: Any) -> Sentences:
         memo, words = found
         text_of = np.repeat(np.arange(len(cut.bounds) - 1), np.diff(cut.token_firsts))
         parts = {
-            view.name: memo.vectors[:, number * self._width : number * self._width + strengths.shape[1]]
+            view.name: memo.rows[:, number * self._width : number * self._width + strengths.shape[1]]
             for number, view in enumerate(self._model.views)
         }
         return Sentences(
@@ -165,7 +165,7 @@ class CompiledModel:
             words=words,
             firsts=cut.firsts,
             text_firsts=cut.text_firsts,
-            vectors=WordVectors(parts, memo.mass),
+            vectors=WordVectors(parts, memo.rows[:, len(parts) * self._width]),
             strengths=strengths,
         )
 
@@ -186,10 +186,24 @@ class _Own:
 
     def __init__(self) -> None:
         self.identifier = Identifier()
-        self.scratch = (
-            np.zeros((2, N_TOKENS), dtype=np.int64),
+        self._of_words = (
+            np.zeros((N_TOKENS, 2), dtype=np.int32),
             np.zeros(N_TOKENS, dtype=np.int32),
-            np.zeros(1, dtype=np.int64),
+            np.zeros(1, dtype=np.int32),
+        )
+
+    def scratch(self, memo: Memo, cut: _Cut, n_views: int, n_tags: int) -> tuple[Any, ...]:
+        """Return room for :func:`score_texts` to work in."""
+        most = int(np.diff(cut.text_firsts).max(initial=1))
+        marks, _, last_mark = self._of_words
+        if last_mark[0] > _MOST_MARKS - len(cut.firsts):
+            marks[:] = 0
+            last_mark[0] = 0
+        return (
+            *self._of_words,
+            np.empty((2, memo.rows.shape[1]), dtype=np.float32),
+            np.empty((most, n_tags)),
+            np.empty((n_views, n_tags)),
         )
 
 

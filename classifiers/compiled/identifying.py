@@ -76,6 +76,7 @@ class Identifier:
         self._counts = np.zeros(len(self._automaton.weights), dtype=np.int32)
         self._touched = np.zeros(4 * _LOOKED_AT, dtype=np.int32)
         self._seen = np.zeros(_LOOKED_AT, dtype=np.uint32)
+        self._scores = np.zeros(len(self._automaton.biases), dtype=np.float32)
         self._table = characters().table
 
     def identify(self, texts: Sequence[str], codes: Any, bounds: Any) -> npt.NDArray[np.int32]:
@@ -84,7 +85,7 @@ class Identifier:
         ``codes`` are the code points of all texts, and ``bounds`` where each begins, and at last the end.
         """
         found = np.empty(len(texts), dtype=np.int32)
-        scratch = self._counts, self._touched, self._seen
+        scratch = self._counts, self._touched, self._seen, self._scores
         _identify(codes, bounds, self._table, self._automaton, scratch, found, False)
         for number in np.flatnonzero(found == TO_PREPARE).tolist():
             prepared = languages.prepared(texts[number])
@@ -235,7 +236,10 @@ def _log(count: int) -> Any:
 def _decide(scores: Any, n_bytes: int, first_columns: Any, priors: Any) -> int:
     """Return the class that is likely enough, or -1; ``scores`` are made into probabilities."""
     scale = np.float32(1 / np.sqrt(max(n_bytes, 1)))
-    peak = scores.max() * scale
+    peak = scores[0]
+    for column in range(1, len(scores)):
+        peak = max(peak, scores[column])
+    peak *= scale
     for column in range(len(scores)):
         scores[column] = np.exp(scores[column] * scale - peak)
     for column in range(len(scores)):
@@ -257,8 +261,7 @@ def _identify(
     codes: Any, bounds: Any, table: Any, model: Any, scratch: Any, found: Any, prepared: bool
 ) -> None:
     moves, rows, features, weights, unit, biases, first_columns, priors = model
-    counts, touched, seen = scratch
-    scores = np.empty(len(biases), dtype=np.float32)
+    counts, touched, seen, scores = scratch
     for text in range(len(bounds) - 1):
         n = _without_addresses(codes, table, (bounds[text], bounds[text + 1]), seen)
         letters = 0

@@ -18,18 +18,20 @@ from classifiers.compiled.compiling import compiled, inlined
 
 N_TOKENS = 1 << 18
 """Most different tokens that are remembered; with more, the memo is begun anew."""
-_N_SLOTS = 4 * N_TOKENS
 _N_CODES = 16 * N_TOKENS
-MISSING = -1
+_HASH, _START, _LENGTH, _WORD = 0, 1, 2, 3
+SPARE = 8
+"""Columns of a word's row after its vectors; the first holds its squared length."""
 
 
 class Keys(NamedTuple):
-    """The hash table (slots hold the number of a token, from 1) and what is known of every token."""
+    """The hash table, and of every token the number of its language and its code points.
+
+    A slot has a part of the token's hash, where its key begins, how long that is (0: the slot is free), and the
+    number of its word, from 1 (0: not known yet), int32; so all that is asked of it comes with one line of memory.
+    """
 
     slots: npt.NDArray[np.int32]
-    starts: npt.NDArray[np.int32]
-    hashes: npt.NDArray[np.uint64]
-    words: npt.NDArray[np.int32]
     codes: npt.NDArray[np.uint32]
 
 
@@ -38,10 +40,9 @@ class Memo:
 
     Attributes
     ----------
-    vectors
-        What every word adds to the views, float32 (n_words, width).
-    mass
-        The squared length of every word's vector, float32.
+    rows
+        What every word adds to the views, and its squared length in the column after that, float32
+        (n_words, width + SPARE).
     is_word
         Whether it is a word rather than a sign, bool.
     numbers
@@ -50,35 +51,27 @@ class Memo:
 
     def __init__(self, width: int) -> None:
         # Untouched pages of zeros take no memory.
-        self.keys = Keys(
-            np.zeros(_N_SLOTS, dtype=np.int32),
-            np.zeros(N_TOKENS + 2, dtype=np.int32),
-            np.zeros(N_TOKENS + 1, dtype=np.uint64),
-            np.zeros(N_TOKENS + 1, dtype=np.int32),
-            np.zeros(_N_CODES, dtype=np.uint32),
-        )
-        self.vectors = np.zeros((N_TOKENS, width), dtype=np.float32)
-        self.mass = np.zeros(N_TOKENS, dtype=np.float32)
+        self.keys = Keys(np.zeros((4 * N_TOKENS, 4), dtype=np.int32), np.zeros(_N_CODES, dtype=np.uint32))
+        self.rows = np.zeros((N_TOKENS, width + SPARE), dtype=np.float32)
         self.is_word = np.zeros(N_TOKENS, dtype=np.bool_)
         self.numbers: dict[int, dict[str, int]] = defaultdict(dict)
         self.n_words = 0
-        self.n_tokens = 0
+        self._n_tokens = 0
+        self._n_codes = 0
 
     def has_room(self, tokens: Any) -> bool:
         """Tell whether these tokens (start, end, end of the key) fit as well."""
-        n_codes = int((tokens[:, 2] - tokens[:, 0]).sum())
-        return (
-            self.n_tokens + len(tokens) <= N_TOKENS
-            and int(self.keys.starts[self.n_tokens + 1]) + n_codes <= _N_CODES
-        )
+        n_codes = self._n_codes + int((tokens[:, 2] - tokens[:, 0] + 1).sum())
+        return self._n_tokens + len(tokens) <= N_TOKENS and n_codes <= _N_CODES
 
     def add(self, codes: Any, tokens: Any, languages: Any, words: Sequence[int]) -> None:
-        """Remember different tokens with their words, whose vectors are there; under one lock."""
+        """Remember different tokens with their words, whose rows are there; under one lock."""
         of_words = np.array(words, dtype=np.int32)
-        _write(codes, tokens, languages, of_words, self.keys, self.n_tokens)
+        places = np.empty(len(words), dtype=np.int64)
+        self._n_codes = _write(codes, tokens, languages, self.keys, (places, self._n_codes))
         # Only now are they found: another thread may be looking.
-        _publish(self.keys, self.n_tokens, len(of_words))
-        self.n_tokens += len(of_words)
+        _publish(of_words, places, self.keys)
+        self._n_tokens += len(of_words)
 
 
 @inlined
@@ -92,24 +85,23 @@ def _hash(codes: Any, start: int, end: int, language: int) -> Any:
 
 @inlined
 def _find(codes: Any, place: Any, value: Any, keys: Any) -> Any:
-    """Return the number of the token with this key, 0 for none."""
-    start, end = place
-    slot = np.int64(value >> np.uint64(44)) & (len(keys.slots) - 1)
-    while True:
-        number = keys.slots[slot]
-        if number == 0:
-            return 0
-        if keys.hashes[number] == value:
-            first = keys.starts[number]
-            if keys.starts[number + 1] - first == end - start:
-                same = True
-                for at in range(end - start):
-                    if keys.codes[first + at] != codes[start + at]:
-                        same = False
-                        break
-                if same:
-                    return number
-        slot = (slot + 1) & (len(keys.slots) - 1)
+    """Return the slot of the token with this key, or a free one."""
+    start, end, language = place
+    slots, known = keys
+    mark = np.int32(value & np.uint64(0x7FFFFFFF))
+    slot = np.int64(value >> np.uint64(40)) & (len(slots) - 1)
+    while slots[slot, _LENGTH]:
+        if slots[slot, _HASH] == mark and slots[slot, _LENGTH] == end - start + 1:
+            first = slots[slot, _START]
+            same = known[first] == language
+            for at in range(end - start):
+                if known[first + at + 1] != codes[start + at]:
+                    same = False
+                    break
+            if same:
+                break
+        slot = (slot + 1) & (len(slots) - 1)
+    return slot
 
 
 @compiled
@@ -132,16 +124,15 @@ def look_up(codes: Any, tokens: Any, firsts: Any, languages: Any, keys: Any, out
         How many tokens the memo lacks.
     """
     words, missing = out
+    slots, known = keys
     n_missing = 0
     for text in range(len(firsts) - 1):
         for token in range(firsts[text], firsts[text + 1]):
             start, end = tokens[token, 0], tokens[token, 2]
             value = _hash(codes, start, end, languages[text])
-            number = _find(codes, (start, end), value, keys)
-            if number:
-                words[token] = keys.words[number]
-            else:
-                words[token] = -1
+            word = slots[_find(codes, (start, end, languages[text]), value, (slots, known)), _WORD] - 1
+            words[token] = word
+            if word < 0:
                 missing[n_missing] = token
                 n_missing += 1
     return n_missing
@@ -176,22 +167,26 @@ def first_of_each(codes: Any, tokens: Any, languages: Any, slots: Any, out: Any)
 
 
 @compiled
-def _write(codes: Any, tokens: Any, languages: Any, words: Any, keys: Any, n: int) -> None:
-    for row in range(len(words)):
-        n += 1
+def _write(codes: Any, tokens: Any, languages: Any, keys: Any, out: Any) -> int:
+    """Write keys without their words; return how many code points there are."""
+    slots, known = keys
+    places, n_codes = out
+    for row in range(len(tokens)):
         start, end = tokens[row, 0], tokens[row, 2]
-        first = keys.starts[n]
+        value = _hash(codes, start, end, languages[row])
+        slot = _find(codes, (start, end, languages[row]), value, (slots, known))
+        known[n_codes] = languages[row]
         for at in range(end - start):
-            keys.codes[first + at] = codes[start + at]
-        keys.starts[n + 1] = first + end - start
-        keys.hashes[n] = _hash(codes, start, end, languages[row])
-        keys.words[n] = words[row]
+            known[n_codes + at + 1] = codes[start + at]
+        slots[slot, _HASH] = np.int32(value & np.uint64(0x7FFFFFFF))
+        slots[slot, _START] = n_codes
+        slots[slot, _LENGTH] = end - start + 1
+        places[row] = slot
+        n_codes += end - start + 1
+    return n_codes
 
 
 @compiled
-def _publish(keys: Any, n: int, n_new: int) -> None:
-    for number in range(n + 1, n + n_new + 1):
-        slot = np.int64(keys.hashes[number] >> np.uint64(44)) & (len(keys.slots) - 1)
-        while keys.slots[slot]:
-            slot = (slot + 1) & (len(keys.slots) - 1)
-        keys.slots[slot] = number
+def _publish(words: Any, places: Any, keys: Any) -> None:
+    for row in range(len(words)):
+        keys.slots[places[row], _WORD] = words[row] + 1

@@ -52,19 +52,16 @@ class Vocabulary:
             np.multiply(view.weights, own[:, None], out=part)
         self._terms = Terms(vectors, weights)
 
-    def add(self, forms: Sequence[str], languages: Sequence[str], out: Any) -> None:
-        """Write what is known of words, one row each, over zeros.
-
-        ``out`` are their vectors (n_words, n_views * width), squared lengths, and whether each is a word.
-        """
-        vectors, mass, is_word = out
+    def add(self, forms: Sequence[str], languages: Sequence[str], rows: Any, is_word: Any) -> None:
+        """Write the rows of words over zeros, (n_words, n_views * width + SPARE), and whether each is a word."""
         shapes = [shape_of(form) for form in forms]
         kinds = np.fromiter(map(_kind, shapes), dtype=np.int8, count=len(shapes))
         is_word[:] = kinds != _WHOLE
         codes = np.frombuffer("".join(shapes).encode("utf-32-le", "surrogatepass"), dtype=np.uint32)
         bounds = np.cumsum([0, *map(len, shapes)])
         terms = self._grams, self._terms, len(self._stems)
-        _add_words(codes, bounds, kinds, self._stem_numbers(shapes, languages), terms, (vectors, mass))
+        room = np.empty(_MAX_GRAMS, dtype=np.uint32), np.empty(_MAX_GRAMS, dtype=np.int32)
+        _add_words(codes, bounds, kinds, self._stem_numbers(shapes, languages), terms, (rows, *room))
 
     def _stem_numbers(self, shapes: Sequence[str], languages: Sequence[str]) -> npt.NDArray[np.int32]:
         found = np.empty(len(shapes), dtype=np.int32)
@@ -166,21 +163,23 @@ def _add_words(codes: Any, bounds: Any, kinds: Any, stems: Any, model: Any, out:
     model
         The grams, the terms, and how many of these are stems.
     out
-        Zeros to add to: vectors (n_words, n_views * width), squared lengths (n_words,).
+        Rows of zeros to add to: a word's vectors, and its squared length in the column after them; and room for a word's code
+        points and the numbers of its grams.
     """
     grams, terms, n_stems = model
-    vectors, mass = out
-    padded = np.empty(_MAX_GRAMS, dtype=np.uint32)
-    found = np.empty(_MAX_GRAMS, dtype=np.int32)
+    rows, padded, found = out
     for word in range(len(kinds)):
-        row = vectors[word]
+        row = rows[word]
         if stems[word] >= 0:
             term = stems[word]
-            row += terms.vectors[term]
-            mass[word] += terms.weights[term] ** 2
+            own = terms.vectors[term]
+            for column in range(len(own)):
+                row[column] += own[column]
+            row[len(own)] += terms.weights[term] ** 2
         size = bounds[word + 1] - bounds[word]
         padded[0] = 32
-        padded[1 : size + 1] = codes[bounds[word] : bounds[word + 1]]
+        for at in range(size):
+            padded[at + 1] = codes[bounds[word] + at]
         padded[size + 1] = 32
         n = _grams_of(padded, size + 2, kinds[word], grams, found)
         for place in range(n):
@@ -195,6 +194,6 @@ def _add_words(codes: Any, bounds: Any, kinds: Any, stems: Any, model: Any, out:
                 term = n_stems + found[place] - 1
                 weight = np.float32(count)
                 own = terms.vectors[term]
-                for column in range(len(row)):
+                for column in range(len(own)):
                     row[column] += weight * own[column]
-                mass[word] += (weight * terms.weights[term]) ** 2
+                row[len(own)] += (weight * terms.weights[term]) ** 2
