@@ -114,7 +114,8 @@ def score_texts(cut: Any, rows: Any, model: Any, scratch: Any, out: Any) -> None
         The kind of every view (documents can only be the first), biases (n_views, n_tags), mix
         (n_views, n_tags, n_tags) and offset (n_tags,) in double precision, and the temperature of the soft maximum.
     scratch
-        A mark and a count for each word, zeros at first and the counts zeros again (most words, 2); room for the words of a text, the
+        A mark and a count for each word, zeros at first and the counts zeros again (most words, 2); room for the
+        words of a text, the
         last mark that was used, room for two sums over words (2, n_views * width), for the scores of the
         sentences of a text (most sentences, n_tags), and for those of the views (n_views, n_tags).
     out

@@ -28,8 +28,9 @@ def inlined(function: Function) -> Function:
 
 
 def _compiled(function: Function, **options: bool) -> Function:
+    build: Callable[..., Any] = njit
     try:
-        made = njit(nogil=True, _nrt=False, **options)(function)
+        made = build(nogil=True, _nrt=False, **options)(function)
     except KeyError:  # a numba that does not know this option of its own
-        made = njit(nogil=True, **options)(function)
+        made = build(nogil=True, **options)(function)
     return cast("Function", made)

@@ -167,7 +167,7 @@ def first_of_each(codes: Any, tokens: Any, languages: Any, slots: Any, out: Any)
 
 
 @compiled
-def _write(codes: Any, tokens: Any, languages: Any, keys: Any, out: Any) -> int:
+def _write(codes: Any, tokens: Any, languages: Any, keys: Any, out: Any) -> Any:
     """Write keys without their words; return how many code points there are."""
     slots, known = keys
     places, n_codes = out

@@ -163,7 +163,8 @@ def _add_words(codes: Any, bounds: Any, kinds: Any, stems: Any, model: Any, out:
     model
         The grams, the terms, and how many of these are stems.
     out
-        Rows of zeros to add to: a word's vectors, and its squared length in the column after them; and room for a word's code
+        Rows of zeros to add to: a word's vectors, and its squared length in the column after them; and room for a
+        word's code
         points and the numbers of its grams.
     """
     grams, terms, n_stems = model
