@@ -184,8 +184,8 @@ def difference(of: Labelled, everything: Scored, level: float = LEVEL) -> Estima
 
     The difference estimator of survey sampling (C.-E. Särndal, B. Swensson, J. Wretman, "Model assisted survey
     sampling", 1992, section 6.3), which is prediction-powered inference for a mean (A. N. Angelopoulos, S. Bates,
-    C. Fannjiang, M. I. Jordan, T. Zrnic, Science 382, 2023).  Right whatever the scores are, and wider than labels alone
-    where they are poor.
+    C. Fannjiang, M. I. Jordan, T. Zrnic, Science 382, 2023).  Right whatever the scores are, and wider than labels
+    alone where they are poor.
     """
     residual = of.truth - (of.score - everything.mean)
     value = (_shares(of.weight) * residual).sum(-1)
@@ -210,11 +210,8 @@ def assisted(of: Labelled, everything: Scored, level: float = LEVEL) -> Estimate
     ridge = _RIDGE * everything.variance * (part**2).sum(-1, keepdims=True) + _TINY
     tuning = np.clip(together / (alone + ridge), 0, _MOST_TUNING)
     left = part / np.maximum(1 - part, _TINY)
-    without = np.clip(
-        (together - left * centred * truth) / (np.maximum(alone - left * centred**2, 0) + ridge),
-        0,
-        _MOST_TUNING,
-    )
+    others = np.maximum(alone - left * centred**2, 0) + ridge
+    without = np.clip((together - left * centred * truth) / others, 0, _MOST_TUNING)
     uncertain = np.clip(of.spread / np.maximum(of.weight, _TINY) ** 2, 0, 1)
     used = tuning + uncertain * (without - tuning)
     away = of.score - everything.mean

@@ -56,7 +56,7 @@ def planned_n(
     share
         The share that is expected; 0.5 needs the most.
     ratio
-        The variance with the model over that of labels alone, see :class:`~classifiers.prevalence.estimators.Estimates`.
+        The variance with the model over that of labels alone.
 
     Raises
     ------
