@@ -315,9 +315,19 @@ class _Work:
         return np.asarray(self._tagged.yes[rows, self._tagged.tag_ids.index(tag)])
 
 
-def _filled(share: Share, found: Estimates, *, is_valid: bool) -> Share:
+def _filled(row: Share, found: Estimates, *, is_valid: bool) -> Share:
     """Return a row with an estimate; NaN is None."""
-    values = {name: float(getattr(found, name)) for name in ("low", "high", "n_effective", "ratio", "tuning")}
-    values["share"] = float(found.value)
-    known = {name: None if np.isnan(value) else value for name, value in values.items()}
-    return replace(share, is_valid=is_valid, **known)
+    return replace(
+        row,
+        share=_known(found.value),
+        low=_known(found.low),
+        high=_known(found.high),
+        n_effective=_known(found.n_effective),
+        ratio=_known(found.ratio),
+        tuning=_known(found.tuning),
+        is_valid=is_valid,
+    )
+
+
+def _known(value: Floats) -> float | None:
+    return None if np.isnan(value) else float(value)

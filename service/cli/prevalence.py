@@ -70,9 +70,9 @@ class _Sources(TypedDict):
 @click.option(
     "--estimator",
     "chosen",
-    type=click.Choice([*Estimator, "all"]),
+    type=click.Choice([*(each.value for each in Estimator), "all"]),
     multiple=True,
-    default=(Estimator.ASSISTED,),
+    default=(Estimator.ASSISTED.value,),
     show_default=True,
     help="How to estimate (may be repeated).",
 )
