@@ -7,7 +7,7 @@ All posts of a corpus have labels, so the true shares are known. The model of `t
 out of fold (grouped, five folds); then posts are drawn at random without replacement, and every estimator sees
 the labels of the drawn ones alone. Printed by corpus, number of labels and band of the true share, over tags of 5 to
 50 %: how often the nominal 95 % intervals hold the true share (mean over tags, and the worst tag), their mean width
-beside that of human labels alone at the same labels, the greatest bias, and how far off counting decisions is.
+beside that of Wilson's interval of the same labels alone, the greatest bias, and how far off counting decisions is.
 ``exact`` bands have posts left out at random so that a tag has just this share.
 
 "plain normal" is PPI++ as its paper has it (λ from the same labels, normal interval), which nothing here uses:
@@ -42,7 +42,7 @@ from classifiers.prevalence.estimators import (
     difference,
     human_labels,
 )
-from classifiers.prevalence.intervals import normal_quantile
+from classifiers.prevalence.intervals import normal_quantile, wilson
 from classifiers.training import TrainingOptions, train
 
 Floats = npt.NDArray[np.float64]
@@ -178,6 +178,8 @@ def _simulated(of: Population, size: int, draws: int, seed: int) -> list[dict[st
     n_posts, share = len(of.truth), float(of.truth.mean())
     rows = _drawn(n_posts, size, draws, np.random.default_rng([seed, size, n_posts]))
     labelled = Labelled.drawn(of.truth[rows], of.score[rows], n_posts)
+    alone = wilson(labelled.truth.mean(-1), human_labels(labelled).n_effective)
+    alone_width = float(np.mean(alone[1] - alone[0]))
     everything, counted = Scored.of(of.score), float(of.said.mean())
     found = {
         "assisted": assisted(labelled, everything),
@@ -195,15 +197,15 @@ def _simulated(of: Population, size: int, draws: int, seed: int) -> list[dict[st
             "estimator": name,
             "counting": counted - share,
         }
-        | _judged(each, share, found["human"])
+        | _judged(each, share, alone_width)
         for name, each in found.items()
     ]
 
 
-def _judged(of: Estimates, share: float, human: Estimates) -> dict[str, float]:
-    """Return how often the intervals hold the true share, how wide they are beside the human ones, and the bias."""
+def _judged(of: Estimates, share: float, alone: float) -> dict[str, float]:
+    """Return how often the intervals hold the true share, how wide they are beside labels alone, and the bias."""
     held = (of.low <= share + 1e-9) & (share <= of.high + 1e-9)
-    width = np.nanmean(of.high - of.low) / np.mean(human.high - human.low)
+    width = np.nanmean(of.high - of.low) / alone
     return {"held": float(held.mean()), "width": float(width), "bias": float(np.nanmean(of.value)) - share}
 
 
@@ -239,19 +241,17 @@ def _refitted(data: Path, draws: int, seed: int) -> list[dict[str, object]]:
             scores = _learnt(kernel, truth, drawn, rng)
             for place in range(len(kept)):
                 labelled = Labelled.drawn(truth[drawn, place], scores[drawn, place], len(truth))
-                human, share = human_labels(labelled), float(truth[:, place].mean())
+                low, high = wilson(labelled.truth.mean(-1), human_labels(labelled).n_effective)
                 found = assisted(labelled, Scored.of(scores[:, place]))
-                one = _judged(found, share, human)
-                judged[place].append(
-                    one | {"ours": float(found.high - found.low), "theirs": float(human.high - human.low)}
-                )
+                one = _judged(found, float(truth[:, place].mean()), 1.0)
+                judged[place].append(one | {"alone": float(high - low)})
         for place, k in enumerate(kept):
             all_draws = pd.DataFrame(judged[place])
             rows.append(
                 {
                     "corpus": "unlp2025, learnt from the drawn posts", "tag": dataset.tag_ids[k], "n": size,
                     "band": "5-50 %", "estimator": "assisted", "counting": np.nan, "held": all_draws.held.mean(),
-                    "width": all_draws.ours.mean() / all_draws.theirs.mean(), "bias": all_draws.bias.mean(),
+                    "width": all_draws.width.mean() / all_draws.alone.mean(), "bias": all_draws.bias.mean(),
                 }
             )  # fmt: skip
     return rows

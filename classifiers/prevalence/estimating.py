@@ -81,7 +81,7 @@ def estimate(tagged: TaggedPosts, verdicts: Verdicts, request: Request | None = 
         () if request.want_width is None else tuple(work.planned(tag, request.want_width) for tag in tags)
     )
     return PrevalenceReport(
-        shares=tuple(shares),
+        shares=tuple(dict.fromkeys(shares)),
         n_posts=len(tagged),
         n_random=work.n_random,
         level=request.level,
@@ -116,6 +116,7 @@ class _Work:
         row_of = {post_id: row for row, post_id in enumerate(tagged.post_ids)}
         clusters = tagged.clusters or tagged.post_ids
         weights = verdicts.weights
+        self._n_clusters = len(set(clusters))
         unit_of: dict[str, int] = {}
         verdict: list[int] = []
         order = sorted(range(len(verdicts.post_ids)), key=lambda each: verdicts.post_ids[each] not in weights)
@@ -173,7 +174,7 @@ class _Work:
                 Estimator.HUMAN,
             )
         n_here = int(self._drawn[part.units].sum())
-        exact = base.n_labels > 0 and float(self._spread[part.units].sum()) == 0.0 and self._covers(part)
+        exact = self._is_exact(part)
         if part is self._all and n_here < LEAST_LABELS and how is not Estimator.HUMAN and not exact:
             note = f"fewer than {LEAST_LABELS} labels: labels alone"
             base, how = replace(base, estimator=Estimator.HUMAN, note=note), Estimator.HUMAN
@@ -216,9 +217,7 @@ class _Work:
         of = self._labelled(tag, self._all) if self.n_random else self._unweighted(tag)
         units = self._used(self._all) if self.n_random else np.arange(len(truth))
         said = self._yes(tag, self._own_row[units]).astype(np.float64)
-        return _filled(
-            base, estimators.adjusted_count(base.counted, said, of, self._request.level), is_valid=False
-        )
+        return replace(base, share=_known(estimators.adjusted_count(base.counted, said, of).value))
 
     def planned(self, tag: str, width: float) -> Planned:
         """Return how many posts to draw for a width, by what is known of the tag."""
@@ -238,10 +237,9 @@ class _Work:
                 " cannot tell how the model errs on the others. Draw some: talkingpoints sample --size N"
                 " --uncertain 0 --diverse 0; --want-width says how many."
             )
-        elif not self._covers(self._all):
-            here = float((self._weight * self._all_counts()).sum()) / max(len(self._tagged), 1)
+        elif self._drawn_from() < _COVERED:
             found.append(
-                f"The samples were drawn from {here:.0%} of the posts that are here now;"
+                f"The samples were drawn from {self._drawn_from():.0%} of the posts that are here now;"
                 " the model is taken to err on the others as on those."
             )
         if self._n_missing:
@@ -255,14 +253,14 @@ class _Work:
             )
         return found
 
-    def _covers(self, part: _Part) -> bool:
-        total = float((self._weight[part.units] * part.count).sum())
-        return total >= _COVERED * len(part.rows) if part is self._all else total >= len(part.rows) - 1e-6
+    def _is_exact(self, part: _Part) -> bool:
+        """Tell whether every post of a part is labelled and stands for itself."""
+        known = self._weight[part.units] > 0
+        return not self._spread[part.units].any() and part.count[known].sum() == len(part.rows)
 
-    def _all_counts(self) -> Floats:
-        counts = np.zeros(len(self._weight))
-        counts[self._all.units] = self._all.count
-        return counts
+    def _drawn_from(self) -> float:
+        """Return the share of today's clusters that the samples speak for."""
+        return min(float(self._weight.sum()) / max(self._n_clusters, 1), 1.0)
 
     def _chosen_parts(self) -> list[_Part]:
         if self._request.by is None:

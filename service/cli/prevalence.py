@@ -234,14 +234,16 @@ def print_prevalence(report: PrevalenceReport) -> None:
         if len(parts) > 1:
             click.echo(f"\n{part}" if part != ALL else part)
         console.print_table(header, [_cells(each) for each in report.shares if each.part == part])
-    notes: dict[str, list[str]] = {}
+    notes: dict[str, dict[str, None]] = {}
     for each in report.shares:
         if each.note:
             where = each.tag if each.part == ALL else f"{each.tag} in {each.part}"
-            notes.setdefault(each.note, []).append(where)
-    if notes or any(not each.is_valid for each in report.shares):
-        click.echo("\n* indicative: no interval that holds by the design of a sample")
-    for note, places in notes.items():
+            notes.setdefault(each.note, {})[where] = None
+    click.echo("")
+    if any(not each.is_valid for each in report.shares):
+        click.echo("* indicative: no interval that holds by the design of a sample")
+    for note, named in notes.items():
+        places = list(named)
         shown = ", ".join(places[:_SHOWN]) + (
             f" and {len(places) - _SHOWN} more" if len(places) > _SHOWN else ""
         )
