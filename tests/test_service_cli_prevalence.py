@@ -4,23 +4,22 @@ from __future__ import annotations
 
 import csv
 import json
-import os
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
+from click.testing import CliRunner, Result
 
 from annotations.codebook import dump_codebook
+from annotations.errors import TalkingPointsError
 from annotations.importing import import_file
 from annotations.labels import write_labels
 from annotations.ledger.samples import SampledPost, SampleRecord, record_sample
 from annotations.ledger.store import open_ledger
 from annotations.records import text_digest
 from classifiers.testing import invented_annotations, invented_codebook
+from service.cli.root import talkingpoints
 
-ROOT = Path(__file__).resolve().parents[1]
 N_POSTS, N_DRAWN = 200, 60
 
 
@@ -57,14 +56,14 @@ class _Workspace:
         self.labels = home / "labels.jsonl"
         write_labels(self.labels, drawn)
 
-    def __call__(self, *arguments: object, code: int = 0) -> subprocess.CompletedProcess[str]:
-        environment = {**os.environ, "TALKINGPOINTS_HOME": str(self.home), "PYTHONPATH": str(ROOT)}
-        done = subprocess.run(
-            [sys.executable, "-m", "service.cli", *map(str, arguments)],
-            env=environment, cwd=self.home, capture_output=True, text=True, check=False,
-        )  # fmt: skip
-        assert done.returncode == code, done.stderr
-        assert "Traceback" not in done.stderr
+    def __call__(self, *arguments: object, code: int = 0) -> Result:
+        """Run a command in this process; code 1 is an expected failure."""
+        done = CliRunner(env={"TALKINGPOINTS_HOME": str(self.home)}).invoke(
+            talkingpoints, list(map(str, arguments))
+        )
+        if code == 1:
+            assert isinstance(done.exception, TalkingPointsError)
+        assert done.exit_code == code, done.output
         return done
 
 
@@ -76,14 +75,14 @@ def workspace(tmp_path_factory: pytest.TempPathFactory) -> _Workspace:
     return made
 
 
-def _rows(done: subprocess.CompletedProcess[str]) -> dict[tuple[str, str], dict[str, Any]]:
+def _rows(done: Result) -> dict[tuple[str, str], dict[str, Any]]:
     return {(row["part"], row["tag"]): row for row in json.loads(done.stdout)["shares"]}
 
 
 def test_shares_of_the_ledger_hold_the_truth(workspace: _Workspace) -> None:
     """All posts and months, valid, from the random quota; the table says the same."""
     done = workspace(
-        "prevalence", "--labels", workspace.labels, "--by", "month", "--json", "--out", "shares.csv"
+        "prevalence", "--labels", workspace.labels, "--by", "month", "--json", "--out", workspace.home / "shares.csv"
     )
     rows = _rows(done)
     for tag, share in workspace.truth.items():
@@ -105,7 +104,7 @@ def test_shares_of_the_ledger_hold_the_truth(workspace: _Workspace) -> None:
 def test_a_table_of_tags_gives_the_same_as_the_ledger(workspace: _Workspace, suffix: str) -> None:
     """The ledger adds what a table of bulk tagging lacks; training posts get their scores out of fold."""
     table = workspace.home / f"tags{suffix}"
-    workspace("tag", "posts.jsonl", table)
+    workspace("tag", workspace.home / "posts.jsonl", table)
     arguments = ("prevalence", "--labels", workspace.labels, "--by", "month", "--json")
     one, other = _rows(workspace(*arguments)), _rows(workspace(*arguments, "--tags-table", table))
     assert one.keys() == other.keys()
@@ -127,7 +126,7 @@ def test_labels_may_be_declared_random(workspace: _Workspace, tmp_path: Path) ->
     """Another workspace without a ledger's sample: table, labels and bundle are enough; without a bundle it warns."""
     table, bundle = workspace.home / "all.parquet", workspace.home / "bundle"
     workspace("train", "--labels", workspace.labels, "--out", bundle)
-    workspace("tag", "posts.jsonl", table, "--model", bundle)
+    workspace("tag", workspace.home / "posts.jsonl", table, "--model", bundle)
     elsewhere = _Workspace.__new__(_Workspace)
     elsewhere.home = tmp_path
     (tmp_path / "codebook.yaml").write_text(dump_codebook(invented_codebook()))
@@ -153,4 +152,5 @@ def test_mistakes_are_named(
     workspace: _Workspace, arguments: tuple[str, ...], code: int, message: str
 ) -> None:
     """With the exit code of their kind."""
-    assert message in workspace("prevalence", *arguments, code=code).stderr
+    done = workspace("prevalence", *arguments, code=code)
+    assert message in (done.stderr if code == 2 else str(done.exception))
