@@ -19,6 +19,7 @@ DOCUMENTS = (
     "docs/api.md",
     "docs/exports.md",
     "docs/models.md",
+    "docs/prevalence.md",
     "examples/README.md",
 )
 

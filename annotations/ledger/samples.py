@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import func, insert, select
@@ -84,6 +85,46 @@ def pool_posts(ledger: Ledger) -> list[PoolPost]:
         PoolPost(row.post_id, row.revision, cluster.get(row.duplicate_of, row.cluster), row.post_id in used)
         for row in rows
     ]
+
+
+@dataclass(frozen=True, slots=True)
+class StoredSample:
+    """A sample as it was drawn: how many clusters were in the pool, when, and which posts it holds."""
+
+    number: int
+    made_at: datetime
+    n_pool: int
+    posts: tuple[SampledPost, ...]
+
+
+def stored_samples(ledger: Ledger) -> list[StoredSample]:
+    """Return all samples with their posts, older ones first."""
+    columns = [sample_posts.c[name] for name in SampledPost.__dataclass_fields__]
+    drawn: dict[int, list[SampledPost]] = {}
+    with ledger.begin() as connection:
+        made = connection.execute(select(samples).order_by(samples.c.sample)).all()
+        query = select(sample_posts.c.sample, *columns).order_by(
+            sample_posts.c.sample, sample_posts.c.position
+        )
+        for number, *values in connection.execute(query):
+            drawn.setdefault(number, []).append(SampledPost(*values))
+    return [
+        StoredSample(
+            row.sample, datetime.fromisoformat(row.made_at), row.n_pool, tuple(drawn.get(row.sample, ()))
+        )
+        for row in made
+    ]
+
+
+def first_annotated(ledger: Ledger) -> dict[str, datetime]:
+    """Return when each post was first annotated, as far as Label Studio says."""
+    columns = (studio_annotations.c.post_id, studio_annotations.c.received, studio_annotations.c.updated_at)
+    found: dict[str, datetime] = {}
+    with ledger.begin() as connection:
+        for post_id, received, updated_at in connection.execute(select(*columns)):
+            made = datetime.fromisoformat(str(received.get("created_at") or updated_at))
+            found[post_id] = min(found.get(post_id, made), made)
+    return found
 
 
 def record_sample(ledger: Ledger, record: SampleRecord, chosen: Sequence[SampledPost]) -> int:

@@ -38,6 +38,7 @@ _MODULES = {
     "card": "models",
     "export-sklearn": "models",
     "tag": "tagging",
+    "prevalence": "prevalence",
     "status": "status",
     "serve": "serving",
     "settings": "status",

@@ -1,0 +1,246 @@
+"""All posts with what the model says of them, as arrays: from a table of tags, or from the ledger by a model."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from itertools import islice
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.csv
+import pyarrow.json
+import pyarrow.parquet as pq
+from scipy.special import expit
+
+from annotations.errors import FileError
+from annotations.ledger.posts import current_posts
+from annotations.ledger.samples import pool_posts
+from annotations.ledger.store import Ledger
+from annotations.progress import Progress, silent
+from classifiers.bundle_documents import OutOfFold
+from classifiers.predictions import Decision
+from classifiers.scorer import DECISIONS, Scorer
+from classifiers.thresholds import TagRule
+
+Scores = npt.NDArray[np.float32]
+Bools = npt.NDArray[np.bool_]
+Parts = Mapping[str, Sequence[str]]
+UNKNOWN = "unknown"
+_BATCH = 512
+_SCORE = "_score"
+
+
+@dataclass(frozen=True, slots=True)
+class TaggedPosts:
+    """All posts that a share is of.
+
+    Attributes
+    ----------
+    scores
+        Shape (n_posts, n_tags); NaN where the tag is not predicted.
+    yes
+        Shape (n_posts, n_tags): decided ``yes``; an abstention is none.
+    parts
+        ``month``, ``channel`` and ``language`` -> the part of every post, ``unknown`` where it has none.
+    clusters
+        The name of each post's cluster of near-duplicates, of which one is labelled for all.
+    revisions
+        The digest of each text; empty where texts are not known.
+    """
+
+    post_ids: tuple[str, ...]
+    tag_ids: tuple[str, ...]
+    scores: Scores
+    yes: Bools
+    parts: Parts = field(default_factory=dict)
+    clusters: tuple[str, ...] = ()
+    revisions: tuple[str, ...] = ()
+    model_version: str | None = None
+
+    def __len__(self) -> int:
+        return len(self.post_ids)
+
+    def unseen(
+        self, known: OutOfFold | None, rules: Mapping[str, TagRule], revisions: Sequence[str]
+    ) -> TaggedPosts:
+        """Return the posts with scores of models that had not learnt from them.
+
+        ``revisions`` are the digests of the texts, an empty one where that is not known.
+        """
+        if known is None:
+            return self
+        rows = [(row, known.row_of[name]) for row, name in enumerate(revisions) if name in known.row_of]
+        if not rows:
+            return self
+        here, there = np.array(rows).T
+        scores, yes = self.scores.copy(), self.yes.copy()
+        for column, tag in enumerate(self.tag_ids):
+            rule = rules.get(tag)
+            if tag in known.tag_ids and rule is not None and rule.threshold is not None:
+                found = expit(known.log_odds[there, known.tag_ids.index(tag)])
+                scores[here, column] = found
+                yes[here, column] = (found >= rule.threshold) & (
+                    np.abs(found - rule.threshold) >= rule.abstain_margin
+                )
+        return replace(self, scores=scores, yes=yes)
+
+
+def read_tags_table(path: Path) -> TaggedPosts:
+    """Read a table of bulk tagging: Parquet, CSV or JSON Lines with ``post_id``, ``<tag>`` and ``<tag>_score``.
+
+    Columns ``date``, ``channel`` and ``lang`` give the parts where the table has them; the channel is otherwise
+    the beginning of the post id.
+
+    Raises
+    ------
+    FileError
+        It cannot be read, has no such columns, or names a post twice.
+    """
+    table = _table(path)
+    tags = [name for name in table.column_names if f"{name}{_SCORE}" in table.column_names]
+    if "post_id" not in table.column_names or not tags:
+        raise FileError(
+            "is no table of tags: it needs the columns post_id, <tag> and <tag>_score",
+            where=str(path),
+            hint="Make one with `talkingpoints tag POSTS TAGS.parquet`.",
+        )
+    post_ids = tuple(map(str, table["post_id"].to_pylist()))
+    if len(set(post_ids)) < len(post_ids):
+        raise FileError("names a post more than once", where=str(path), hint="Keep one row a post.")
+    scores = np.full((len(post_ids), len(tags)), np.nan, dtype=np.float32)
+    yes = np.zeros(scores.shape, dtype=bool)
+    for column, tag in enumerate(tags):
+        scores[:, column] = _numbers(table[f"{tag}{_SCORE}"], path, f"{tag}{_SCORE}")
+        yes[:, column] = np.array([value == Decision.YES for value in table[tag].to_pylist()], dtype=bool)
+    versions = set(table["model_version"].to_pylist()) if "model_version" in table.column_names else set()
+    return TaggedPosts(
+        post_ids,
+        tuple(tags),
+        scores,
+        yes,
+        parts=_table_parts(table, post_ids),
+        clusters=post_ids,
+        model_version=str(versions.pop()) if len(versions) == 1 else None,
+    )
+
+
+def ledger_posts(ledger: Ledger, scorer: Scorer, progress: Progress = silent) -> TaggedPosts:
+    """Tag the current posts of the ledger with a model."""
+    ids: list[str] = []
+    revisions: list[str] = []
+    parts: dict[str, list[str]] = {"month": [], "channel": [], "language": []}
+    scores, yes = [], []
+    stored = current_posts(ledger)
+    while found := list(islice(stored, _BATCH)):
+        posts = [each.post for each in found]
+        judged = scorer.judge([post.text for post in posts])
+        ids += [post.post_id for post in posts]
+        revisions += [post.revision for post in posts]
+        parts["month"] += [_month(post.date) for post in posts]
+        parts["channel"] += [post.channel for post in posts]
+        known = zip(posts, judged.languages, strict=True)
+        parts["language"] += [post.lang or language or UNKNOWN for post, language in known]
+        scores.append(judged.scores.astype(np.float32))
+        yes.append(judged.decisions == DECISIONS.index(Decision.YES))
+        progress(len(ids), None)
+    n_tags = len(scorer.rules)
+    tagged = TaggedPosts(
+        tuple(ids),
+        tuple(scorer.rules),
+        np.concatenate(scores) if scores else np.zeros((0, n_tags), dtype=np.float32),
+        np.concatenate(yes) if yes else np.zeros((0, n_tags), dtype=bool),
+        parts=parts,
+        revisions=tuple(revisions),
+        model_version=scorer.version,
+    )
+    return replace(tagged, clusters=_clusters(ledger, tagged.post_ids))
+
+
+def with_ledger(tagged: TaggedPosts, ledger: Ledger) -> TaggedPosts:
+    """Add what the ledger knows of the posts of a table: revisions, clusters, dates, channels, languages."""
+    row_of = {post_id: row for row, post_id in enumerate(tagged.post_ids)}
+    revisions = [""] * len(tagged)
+    parts = {name: list(values) for name, values in tagged.parts.items()}
+    for stored in current_posts(ledger):
+        row = row_of.get(stored.post.post_id)
+        if row is None:
+            continue
+        revisions[row] = stored.post.revision
+        parts["channel"][row] = stored.post.channel
+        if parts["month"][row] == UNKNOWN:
+            parts["month"][row] = _month(stored.post.date)
+        if parts["language"][row] == UNKNOWN:
+            parts["language"][row] = stored.post.lang or UNKNOWN
+    clusters = _clusters(ledger, tagged.post_ids)
+    return replace(tagged, revisions=tuple(revisions), parts=parts, clusters=clusters)
+
+
+def _clusters(ledger: Ledger, post_ids: Sequence[str]) -> tuple[str, ...]:
+    known = {post.post_id: post.cluster for post in pool_posts(ledger)}
+    return tuple(known.get(post_id, post_id) for post_id in post_ids)
+
+
+def _table(path: Path) -> pa.Table:
+    if not path.is_file():
+        raise FileError("there is no such file", where=str(path))
+    try:
+        match path.suffix.lower():
+            case ".parquet":
+                return pq.read_table(path)
+            case ".csv":
+                text = pa.csv.ConvertOptions(column_types={"post_id": pa.string()}, strings_can_be_null=True)
+                return pa.csv.read_csv(
+                    path, parse_options=pa.csv.ParseOptions(newlines_in_values=True), convert_options=text
+                )
+            case ".jsonl":
+                return pa.json.read_json(path)
+    except (pa.ArrowException, OSError) as error:
+        raise FileError(f"cannot be read: {error}", where=str(path)) from error
+    raise FileError(
+        f"the suffix {path.suffix!r} means no table", where=str(path), hint="Use .parquet, .csv or .jsonl."
+    )
+
+
+def _numbers(column: pa.ChunkedArray, path: Path, name: str) -> Scores:
+    try:
+        values = column.cast(pa.float32()).to_numpy()
+    except pa.ArrowException as error:
+        raise FileError(f"the column {name} holds what is no number", where=str(path)) from error
+    known = values[~np.isnan(values)]
+    if len(known) and (known.min() < 0 or known.max() > 1):
+        raise FileError(f"the column {name} holds what is no probability", where=str(path))
+    return np.asarray(values, dtype=np.float32)
+
+
+def _table_parts(table: pa.Table, post_ids: Sequence[str]) -> dict[str, list[str]]:
+    columns = {
+        name: table[name].to_pylist() for name in ("date", "channel", "lang") if name in table.column_names
+    }
+    unknown = [UNKNOWN] * len(post_ids)
+    months = [_month(value) for value in columns["date"]] if "date" in columns else list(unknown)
+    channels = columns.get("channel") or [post_id.rpartition("/")[0] for post_id in post_ids]
+    return {
+        "month": months,
+        "channel": list(_named(channels)),
+        "language": list(_named(columns.get("lang", unknown))),
+    }
+
+
+def _named(values: Iterable[object]) -> Iterator[str]:
+    return (str(value) if value else UNKNOWN for value in values)
+
+
+def _month(value: object) -> str:
+    """Return the month in UTC of a moment, a date or its ISO 8601 text."""
+    if isinstance(value, str) and value:
+        try:
+            value = datetime.fromisoformat(value)
+        except ValueError:
+            return UNKNOWN
+    if isinstance(value, datetime) and value.tzinfo is not None:
+        value = value.astimezone(UTC)
+    return f"{value:%Y-%m}" if hasattr(value, "strftime") else UNKNOWN

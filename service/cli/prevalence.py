@@ -1,0 +1,287 @@
+"""The command ``prevalence``: which share of posts bears each tag, corrected for the model's errors."""
+
+from __future__ import annotations
+
+import csv
+from dataclasses import replace
+from pathlib import Path
+from typing import TypedDict, Unpack, get_args
+
+import click
+
+from annotations.errors import LabelsError
+from annotations.files import atomic_text, neutral_cell
+from annotations.ledger.samples import StoredSample, first_annotated, stored_samples
+from annotations.records import Annotation, text_digest
+from classifiers.bundle_documents import read_out_of_fold
+from classifiers.bundle_reading import read_manifest
+from classifiers.dataset import Dataset, is_usable
+from classifiers.errors import DatasetError, ModelNotFoundError
+from classifiers.prevalence.design import sample_weights, simple_weights
+from classifiers.prevalence.estimating import ALL, By, Request, Verdicts, estimate
+from classifiers.prevalence.figures import Estimator, PrevalenceReport, Share
+from classifiers.prevalence.tagged import TaggedPosts, ledger_posts, read_tags_table, with_ledger
+from classifiers.registry import Registry
+from classifiers.sampling import Quota
+from classifiers.scorer import Scorer
+from service.cli import console
+from service.cli.learning import labels_in_use
+from service.cli.models import chosen_scorer, model_option
+from service.settings import Settings
+
+_SHOWN = 5
+
+
+class _Ways(TypedDict):
+    """What is estimated, and how."""
+
+    by: By | None
+    chosen: tuple[str, ...]
+    tags: tuple[str, ...]
+    want_width: float | None
+
+
+class _Sources(TypedDict):
+    """From what."""
+
+    tags_table: Path | None
+    labels: Path | None
+    sample: int | None
+    drawn: bool
+    model: Path | None
+
+
+@click.command("prevalence")
+@click.option("--by", type=click.Choice(get_args(By)), help="Also for every month, channel or language.")
+@click.option("--tag", "tags", multiple=True, help="Only this tag (may be repeated).")
+@click.option(
+    "--tags-table",
+    type=click.Path(path_type=Path),
+    help="The tags of all posts, as `tag` writes them; without it the active model tags the ledger's posts.",
+)
+@console.labels_option
+@click.option("--sample", type=click.IntRange(1), help="Use the random posts of this sample alone.")
+@click.option(
+    "--labels-are-random",
+    "drawn",
+    is_flag=True,
+    help="The labelled posts are a simple random sample of all posts: no sample of the ledger is asked.",
+)
+@click.option(
+    "--estimator",
+    "chosen",
+    type=click.Choice([*(each.value for each in Estimator), "all"]),
+    multiple=True,
+    default=(Estimator.ASSISTED.value,),
+    show_default=True,
+    help="How to estimate (may be repeated).",
+)
+@click.option(
+    "--want-width",
+    type=click.FloatRange(0, 1, min_open=True, max_open=True),
+    help="Say how many random posts would make intervals so wide, e.g. 0.05.",
+)
+@click.option("--out", type=click.Path(path_type=Path), help="Write all rows to this CSV file.")
+@model_option
+@console.json_option
+def prevalence_command(
+    by: By | None,
+    chosen: tuple[str, ...],
+    tags: tuple[str, ...],
+    want_width: float | None,
+    out: Path | None,
+    as_json: bool,
+    **sources: Unpack[_Sources],
+) -> None:
+    """Estimate which share of all posts bears each tag, with intervals.
+
+    The model's scores of all posts are corrected by the labels of posts drawn at random, so that its errors do
+    not bias the share. docs/prevalence.md says how, and why counting decisions is wrong.
+    """
+    settings = console.settings()
+    tagged, verdicts, warnings = _material(settings, sources)
+    if unknown := sorted(set(tags) - set(tagged.tag_ids)):
+        raise click.UsageError(f"no tag '{unknown[0]}'; there are {', '.join(tagged.tag_ids)}")
+    request = Request(by=by, chosen=_estimators(chosen), tags=tags, want_width=want_width)
+    report = estimate(tagged, verdicts, request)
+    report = replace(report, warnings=(*report.warnings, *warnings))
+    if out is not None:
+        _write_table(out, report)
+    if as_json:
+        console.print_json(report.to_dict())
+    else:
+        print_prevalence(report)
+
+
+def _estimators(chosen: tuple[str, ...]) -> tuple[Estimator, ...]:
+    if "all" in chosen:
+        return tuple(Estimator)
+    return tuple(dict.fromkeys(Estimator(name) for name in chosen))
+
+
+def _material(settings: Settings, sources: _Sources) -> tuple[TaggedPosts, Verdicts, list[str]]:
+    """Return the posts with scores of models that had not seen them, the verdicts, and warnings."""
+    with console.ledger(settings) as ledger, console.progress("Tagging") as progress:
+        if sources["tags_table"] is not None:
+            tagged = with_ledger(read_tags_table(sources["tags_table"]), ledger)
+        else:
+            tagged = ledger_posts(ledger, chosen_scorer(settings, sources["model"]), progress)
+        samples, annotated = stored_samples(ledger), first_annotated(ledger)
+    if not len(tagged):
+        raise DatasetError("there are no posts", hint="Import some: talkingpoints import FILE.")
+    _check_sample(samples, sources["sample"])
+    annotations = _labels(settings, sources["labels"])
+    tagged, warnings = _unseen(settings, tagged, annotations, sources["model"])
+    if not any(map(is_usable, annotations)):
+        return tagged, Verdicts.none(), warnings
+    dataset, outdated = _present(Dataset.from_annotations(annotations, console.codebook(settings)), tagged)
+    labelled = frozenset(dataset.post_ids) & frozenset(tagged.post_ids)
+    if sources["drawn"]:
+        weights = simple_weights(labelled, len(set(tagged.clusters)))
+    else:
+        weights = sample_weights(samples, labelled, annotated, sources["sample"])
+    return tagged, Verdicts.of(dataset, weights), [*warnings, *outdated, *_skipped(annotations, samples)]
+
+
+def _labels(settings: Settings, file: Path | None) -> list[Annotation]:
+    """Return the labels; none where nothing has been pulled, which still leaves the model's counts."""
+    try:
+        return labels_in_use(settings, file, console.codebook(settings))
+    except LabelsError:
+        if file is not None:
+            raise
+        return []
+
+
+def _check_sample(samples: list[StoredSample], number: int | None) -> None:
+    if number is not None and number not in {each.number for each in samples}:
+        known = ", ".join(str(each.number) for each in samples) or "none"
+        raise DatasetError(f"there is no sample {number}", hint=f"Samples of the ledger: {known}.")
+
+
+def _present(dataset: Dataset, tagged: TaggedPosts) -> tuple[Dataset, list[str]]:
+    """Leave out verdicts on texts that the posts no longer have; one revision a post."""
+    now = dict(zip(tagged.post_ids, tagged.revisions, strict=True)) if tagged.revisions else {}
+    row_of = {
+        post_id: row
+        for row, (post_id, revision) in enumerate(zip(dataset.post_ids, dataset.revisions, strict=True))
+        if (now.get(post_id) or revision) == revision
+    }
+    left_out = len(set(dataset.post_ids)) - len(row_of)
+    warnings = (
+        [f"{left_out:,} posts have changed since they were labelled and do not count."] if left_out else []
+    )
+    return dataset.subset(list(row_of.values())), warnings
+
+
+def _unseen(
+    settings: Settings, tagged: TaggedPosts, annotations: list[Annotation], model: Path | None
+) -> tuple[TaggedPosts, list[str]]:
+    """Replace the scores of the model's training posts by those of models that had not seen them."""
+    unknown = (
+        "It is not known which posts the model learnt from: if labelled posts are among them, its scores of these"
+        " are too good, and intervals too narrow. Name its bundle with --model, or train again."
+    )
+    bundle = _bundle(settings, tagged.model_version, model)
+    known = None if bundle is None else read_out_of_fold(bundle)
+    if bundle is None or known is None:
+        return tagged, [unknown]
+    revision_of = {each.post_id: text_digest(each.text) for each in annotations}
+    revisions = tagged.revisions or [""] * len(tagged)
+    names = [
+        revision or revision_of.get(post_id, "")
+        for post_id, revision in zip(tagged.post_ids, revisions, strict=True)
+    ]
+    return tagged.unseen(known, Scorer.load(bundle).rules, names), []
+
+
+def _bundle(settings: Settings, version: str | None, model: Path | None) -> Path | None:
+    """Return the bundle of the model that made the scores, None where it is not here."""
+    try:
+        bundle = model or Registry(settings.workspace.models_path).path(version or "")
+    except ModelNotFoundError:
+        return None
+    return bundle if read_manifest(bundle).version == version else None
+
+
+def _skipped(annotations: list[Annotation], samples: list[StoredSample]) -> list[str]:
+    """Say how many drawn posts nobody could analyse."""
+    read = {each.post_id for each in annotations}
+    usable = {each.post_id for each in annotations if is_usable(each)}
+    drawn = {each.post_id for sample in samples for each in sample.posts if each.quota == Quota.RANDOM}
+    count = len(drawn & read - usable)
+    if not count:
+        return []
+    return [
+        f"{count:,} posts drawn at random were skipped or not analysable: shares are of posts that can be."
+    ]
+
+
+def print_prevalence(report: PrevalenceReport) -> None:
+    """Print the shares as a table, then what one must know of them."""
+    header = [
+        "tag",
+        "posts",
+        "labels",
+        "tagged",
+        "share",
+        f"{report.level:.0%} interval",
+        "decided yes",
+        "estimator",
+    ]
+    parts = dict.fromkeys(each.part for each in report.shares)
+    for part in parts:
+        if len(parts) > 1:
+            click.echo(f"\n{part}" if part != ALL else part)
+        console.print_table(header, [_cells(each) for each in report.shares if each.part == part])
+    notes: dict[str, dict[str, None]] = {}
+    for each in report.shares:
+        if each.note:
+            where = each.tag if each.part == ALL else f"{each.tag} in {each.part}"
+            notes.setdefault(each.note, {})[where] = None
+    click.echo("")
+    if any(not each.is_valid for each in report.shares):
+        click.echo("* indicative: no interval that holds by the design of a sample")
+    for note, named in notes.items():
+        places = list(named)
+        shown = ", ".join(places[:_SHOWN]) + (
+            f" and {len(places) - _SHOWN} more" if len(places) > _SHOWN else ""
+        )
+        click.echo(f"{shown}: {note}")
+    if report.planned:
+        click.echo("")
+        rows = [[each.tag, _percent(each.share), f"{each.n_random:,}"] for each in report.planned]
+        console.print_table(
+            ["tag", "expected share", f"random posts for a width of {report.planned[0].width:g}"], rows
+        )
+    for warning in report.warnings:
+        console.say(f"Warning: {warning}")
+
+
+def _cells(of: Share) -> list[str]:
+    interval = "-" if of.low is None or of.high is None else f"{100 * of.low:.1f} to {100 * of.high:.1f} %"
+    return [
+        of.tag,
+        f"{of.n_posts:,}",
+        f"{of.n_labels:,}",
+        f"{of.n_positive:,}",
+        _percent(of.share),
+        interval,
+        _percent(of.counted),
+        str(of.estimator) + ("" if of.is_valid else " *"),
+    ]
+
+
+def _percent(value: float | None) -> str:
+    return "-" if value is None else f"{100 * value:.1f} %"
+
+
+def _write_table(path: Path, report: PrevalenceReport) -> None:
+    rows = report.to_rows()
+    with atomic_text(path) as stream:
+        writer = csv.DictWriter(stream, list(Share.__dataclass_fields__), lineterminator="\n")
+        writer.writeheader()
+        writer.writerows({name: neutral_cell(value) for name, value in row.items()} for row in rows)
+
+
+COMMANDS: tuple[click.Command, ...] = (prevalence_command,)
