@@ -164,7 +164,7 @@ def test_threads_share_a_scorer(scorers: tuple[Scorer, Scorer]) -> None:
 
 def test_a_full_memo_is_begun_anew(scorers: tuple[Scorer, Scorer], monkeypatch: pytest.MonkeyPatch) -> None:
     """More words than are remembered, and a text with more than can be: the answers stay the same."""
-    monkeypatch.setattr(memo_module, "N_TOKENS", 300)
+    monkeypatch.setattr(memo_module, "N_TOKENS", 256)
     monkeypatch.setattr("classifiers.compiled.memo._N_CODES", 4_000)
     fresh = Scorer(scorers[0]._model, "0", compiled=True), scorers[1]
     texts = [" ".join(f"w{n * 50 + k} the river" for k in range(50)) for n in range(40)]
