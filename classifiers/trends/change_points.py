@@ -24,6 +24,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Literal
 
 import numpy as np
@@ -47,8 +48,8 @@ class ChangeOptions:
     """How changes are looked for.
 
     ``alpha`` is the rate of false alarms over all tags together; ``unit`` is what is moved as a whole: days, or weeks
-    (``auto``: weeks where more than 400 days have posts).  ``min_units`` is the least number of units on both sides of a
-    change; ``most_draws`` bounds the orders tried.
+    (``auto``: weeks where more than 400 days have posts).  ``min_units`` is the least number of units on both sides of
+    a change; ``most_draws`` bounds the orders tried.
     """
 
     alpha: float = 0.05
@@ -150,12 +151,12 @@ class _Search:
             return
         places = [first + place for place in (start, end) if 0 < place < last - first]
         if len(places) == 2:
-            places = self._kept((first, *places, last)) or places
+            places = self._kept([first, *places, last]) or places
         yield from ((place, p) for place in places)
         for left, right in zip([first, *places], [*places, last], strict=True):
             yield from self._within(left, right)
 
-    def _kept(self, bounds: tuple[int, int, int, int]) -> list[int]:
+    def _kept(self, bounds: Sequence[int]) -> list[int]:
         """Return those ends of a span that are changes by themselves, each beside what it borders on."""
         kept = []
         for number, place in enumerate(bounds[1:3]):
@@ -188,7 +189,8 @@ class _Search:
 
     def _gains(self, first: int, last: int, spans: tuple[Ints, Ints]) -> Floats:
         here = slice(first, last)
-        return self._likelihood_ratios(self._series.yes[None, here], self._series.n[None, here], spans)[0]
+        yes, n = self._series.yes[None, here], self._series.n[None, here]
+        return np.asarray(self._likelihood_ratios(yes, n, spans)[0])
 
     def _likelihood_ratios(self, yes: Ints, n: Ints, spans: tuple[Ints, Ints]) -> Floats:
         """Return the log-likelihood that spans with a share of their own gain, shape (n_orders, n_spans)."""
@@ -240,10 +242,7 @@ def _units(counts: DayCounts, unit: Unit) -> tuple[Ints, Ints, Ints]:
 
 def _described(tag: str, series: _Series, cuts: Sequence[tuple[int, float]]) -> Iterator[Change]:
     bounds = [0, *(place for place, _ in cuts), len(series.days)]
-    sums = [
-        (int(series.yes[a:b].sum()), int(series.n[a:b].sum()))
-        for a, b in zip(bounds, bounds[1:], strict=False)
-    ]
+    sums = [(int(series.yes[a:b].sum()), int(series.n[a:b].sum())) for a, b in pairwise(bounds)]
     for number, (place, p) in enumerate(cuts):
         (yes_before, n_before), (yes_after, n_after) = sums[number], sums[number + 1]
         low, high = (ends.tolist() for ends in wilson([yes_before, yes_after], [n_before, n_after]))

@@ -110,10 +110,10 @@ class CoOccurrence:
 
 def fisher(n: Floats, first: Floats, second: Floats, both: Floats) -> Floats:
     """Return the two-sided p-values of Fisher's exact test: the smaller tail doubled."""
-    n, first, second, both = (np.rint(each).astype(np.int64) for each in (n, first, second, both))
-    above = hypergeom.sf(both - 1, n, first, second)
-    below = hypergeom.cdf(both, n, first, second)
-    return np.minimum(2 * np.minimum(above, below), 1.0)
+    of_all, of_first, of_second, seen = (np.rint(each).astype(np.int64) for each in (n, first, second, both))
+    above = hypergeom.sf(seen - 1, of_all, of_first, of_second)
+    below = hypergeom.cdf(seen, of_all, of_first, of_second)
+    return np.asarray(np.minimum(2 * np.minimum(above, below), 1.0), dtype=np.float64)
 
 
 def _lift(n: Floats, first: Floats, second: Floats, both: Floats) -> tuple[Floats, Floats, Floats]:

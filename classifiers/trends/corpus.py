@@ -23,6 +23,7 @@ import pyarrow.dataset as pads
 from annotations.errors import FileError
 from annotations.ledger.posts import StoredPost, chosen_posts, current_posts
 from annotations.ledger.store import Ledger
+from classifiers.languages import identify
 from classifiers.predictions import Decision
 from classifiers.scorer import DECISIONS, Scorer
 
@@ -71,12 +72,12 @@ class TaggedBatch:
     @property
     def yes(self) -> Bools:
         """Shape (n, n_tags): decided yes."""
-        return self.decisions == YES
+        return np.asarray(self.decisions == YES)
 
     @property
     def decided(self) -> Bools:
         """Shape (n, n_tags): decided yes or no."""
-        return self.decisions != ABSTAIN
+        return np.asarray(self.decisions != ABSTAIN)
 
 
 class TaggedCorpus(Protocol):
@@ -108,8 +109,7 @@ class ScoredPosts:
         while batch := list(islice(posts, self._size)):
             judged = self._scorer.judge([stored.post.text for stored in batch])
             languages = [
-                stored.post.lang or language
-                for stored, language in zip(batch, judged.languages, strict=True)
+                stored.post.lang or language for stored, language in zip(batch, judged.languages, strict=True)
             ]
             yield _batch(batch, languages, (judged.scores, judged.decisions), met)
 
@@ -172,7 +172,9 @@ class TagsTable:
             )
         row_of: dict[str, int] = {}
         for row, post_id in enumerate(map(str, part["post_id"].to_pylist())):
-            number = hash(post_id)  # 8 bytes in place of the name: two of a million share one by a chance of 3e-8
+            number = hash(
+                post_id
+            )  # 8 bytes in place of the name: two of a million share one by a chance of 3e-8
             if number in seen:
                 self.n_repeated += 1
             else:
@@ -184,7 +186,10 @@ class TagsTable:
             return None
         rows = np.array([row_of[stored.post.post_id] for stored in posts], dtype=np.int64)
         said = part["lang"].to_pylist() if "lang" in part.schema.names else [None] * len(part)
-        languages = [stored.post.lang or said[row] for stored, row in zip(posts, rows, strict=True)]
+        languages = [
+            stored.post.lang or said[row] or identify(stored.post.text)
+            for stored, row in zip(posts, rows, strict=True)
+        ]
         scores, decisions = _scores(part, self.tag_ids), _decisions(part, self.tag_ids)
         return _batch(posts, languages, (scores[rows], decisions[rows]), met)
 

@@ -137,8 +137,9 @@ class _Counts(Generic[_Key]):
 
     def __init__(self, n_tags: int) -> None:
         self.row_of: dict[_Key, int] = {}
-        self.n = np.zeros(64, dtype=np.int64)
-        self.yes, self.abstained = (np.zeros((64, n_tags), dtype=np.int32) for _ in range(2))
+        self.n: Ints = np.zeros(64, dtype=np.int64)
+        self.yes: Ints = np.zeros((64, n_tags), dtype=np.int64)
+        self.abstained: Ints = np.zeros((64, n_tags), dtype=np.int64)
 
     def add(self, keys: Sequence[_Key], batch: TaggedBatch) -> None:
         """Count the posts of a batch, whose keys are given one by one."""
