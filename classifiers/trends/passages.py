@@ -16,6 +16,7 @@ from classifiers.trends.corpus import TaggedBatch
 LEAST_WORDS = 6
 """A sentence of fewer words is too short to be known again by."""
 
+Bools = npt.NDArray[np.bool_]
 _COVERED = 0.5
 _AT_ONCE = 256
 EvidenceByTag = dict[int, tuple[Evidence, ...]]
@@ -33,14 +34,17 @@ class Passage:
     weight: float
 
 
-def evidence_of(scorer: Scorer, tag_ids: tuple[str, ...], batch: TaggedBatch) -> dict[int, EvidenceByTag]:
+def evidence_of(
+    scorer: Scorer, tag_ids: tuple[str, ...], batch: TaggedBatch, wanted: Bools | None = None
+) -> dict[int, EvidenceByTag]:
     """Return the evidence of the tags decided yes: for the row of a post, by the number of the tag.
 
-    ``scorer`` is the model that decided; tags that it does not know are left out.
+    ``scorer`` is the model that decided; tags that it does not know are left out. ``wanted`` (n,) limits it to some
+    posts.
     """
     column_of = {tag: column for column, tag in enumerate(tag_ids)}
     yes = batch.yes
-    rows = np.flatnonzero(yes.any(axis=1)).tolist()
+    rows = np.flatnonzero(yes.any(axis=1) & (True if wanted is None else wanted)).tolist()
     found: dict[int, EvidenceByTag] = {}
     for first in range(0, len(rows), _AT_ONCE):
         chosen = rows[first : first + _AT_ONCE]
