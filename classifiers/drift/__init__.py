@@ -1,8 +1,8 @@
 """Drift: whether posts are still like those that a model was trained on, and what is new in them.
 
 ``training.py`` is the reference, ``words.py`` and ``sketch.py`` are how words and phrases are counted; ``scores.py``,
-``vocabulary.py``, ``phrases.py`` (with ``candidates.py``) and ``agreeing.py`` each answer one question, ``analysing.py``
-asks them all.
+``vocabulary.py``, ``phrases.py`` (with ``candidates.py``) and ``agreeing.py`` each answer one question; all are asked
+in ``analysing.py``.
 """
 
 from __future__ import annotations

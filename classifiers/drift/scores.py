@@ -4,11 +4,12 @@ The reference are the scores that training posts got from models that had not se
 are left out of the months, since the model knows them.  A second reference are all months before: where training posts
 were chosen and not drawn, the first reference differs from the start, and the second shows when something changes.
 
-The population stability index compares shares of ten bins (the tenths of both samples together, half a post added to
-each); the first Wasserstein distance says how far scores moved, in log-odds.  Whether the index is more than noise is
-asked by dealing the same posts out to the two samples at random: exact as long as posts are exchangeable.
-Near-duplicates count once.  With many posts a difference too small to matter is more than noise as well, so ``drifted``
-asks for an index of 0.1 besides, the customary mark (N. Siddiqi, "Credit Risk Scorecards", 2006).
+The population stability index compares shares of ten bins (the tenths of both samples together, fewer where a sample
+has less than 100 posts; half a post added to each); the first Wasserstein distance says how far scores moved, in
+log-odds.  Whether the index is more than noise is asked by dealing the same posts out to the two samples at random:
+exact as long as posts are exchangeable.  Near-duplicates count once.  With many posts a difference too small to matter is
+more than noise as well, so ``drifted`` asks for an index of 0.1 besides, the customary mark (N. Siddiqi, "Credit Risk
+Scorecards", 2006).
 """
 
 from __future__ import annotations
@@ -31,6 +32,7 @@ _EDGE, _WIDTH = 12.0, 0.05
 _BINS = round(2 * _EDGE / _WIDTH)
 _MIDDLES: Floats = -_EDGE + _WIDTH * (np.arange(_BINS, dtype=np.float64) + 0.5)
 _TENTHS = 10
+_LEAST_IN_BIN = 10
 _DRAWS = 1_999
 MARK = 0.1
 """From which index on a shift is worth a look."""
@@ -151,7 +153,8 @@ def histograms(log_odds: Floats) -> Ints:
 def _stability(here: Ints, there: Ints, rng: np.random.Generator) -> tuple[float, float, float]:
     """Return the index of two samples, the 95 % quantile of noise, and the p-value."""
     both = here + there
-    ends = np.searchsorted(np.cumsum(both) / both.sum(), np.arange(1, _TENTHS) / _TENTHS) + 1
+    n_bins = int(np.clip(min(here.sum(), there.sum()) // _LEAST_IN_BIN, 2, _TENTHS))
+    ends = np.searchsorted(np.cumsum(both) / both.sum(), np.arange(1, n_bins) / n_bins) + 1
     starts = np.unique(np.concatenate([[0], ends[ends < _BINS]]))
     tenth, other, pooled = (np.add.reduceat(of, starts) for of in (here, there, both))
     seen = float(_index(tenth[None, :], other[None, :])[0])

@@ -12,7 +12,7 @@ found by locality-sensitive hashing (P. Indyk, R. Motwani 1998), and linked thro
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 import numpy as np
@@ -55,7 +55,7 @@ class Step:
 class Chain:
     """What several posts say, in the order of time.
 
-    ``kind`` is ``copies`` or ``sentences``; ``tags`` are those that its posts bear, or the one that its sentences speak
+    ``kind`` is ``copies`` or ``sentences``; ``tags`` are those that its posts bear, or that its sentences speak
     for; ``quote`` is the beginning of the first post, or the first sentence.  ``n_undated`` posts have no date and no
     place in the order.
     """
@@ -147,22 +147,25 @@ class SimilarSentences:
 
     def chains(self, least_sources: int = 2) -> list[Chain]:
         """Return the chains of all tags, those of most sources first."""
-        return _ranked(
-            (chain for column in range(len(self._tag_ids)) for chain in self._of_tag(column)), least_sources
-        )
+        merged: dict[frozenset[tuple[str, int | None]], Chain] = {}
+        for column in range(len(self._tag_ids)):
+            for chain, places in self._of_tag(column):
+                key = frozenset((place.post_id, place.start) for place in places)
+                known = merged.get(key)
+                merged[key] = replace(chain, tags=known.tags + chain.tags) if known else chain
+        return _ranked(merged.values(), least_sources)
 
-    def _of_tag(self, column: int) -> Iterator[Chain]:
+    def _of_tag(self, column: int) -> Iterator[tuple[Chain, list[_Place]]]:
         places, clusters = self._places[column], self._clusters[column]
         if not places:
             return
         for rows in _groups(np.stack(self._signatures[column]), self._alike):
             if len({clusters[row] for row in rows}) > 1:
                 first = min(rows, key=lambda row: _order(places[row]))
-                yield _chain(
-                    "sentences",
-                    (self._tag_ids[column],),
-                    self._quotes[column][first],
-                    [places[row] for row in rows],
+                linked = [places[row] for row in rows]
+                yield (
+                    _chain("sentences", (self._tag_ids[column],), self._quotes[column][first], linked),
+                    linked,
                 )
 
 

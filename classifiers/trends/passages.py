@@ -63,11 +63,7 @@ def sentences_of(batch: TaggedBatch, evidence: dict[int, EvidenceByTag]) -> list
     found: list[Passage] = []
     for row, by_tag in evidence.items():
         text = batch.posts[row].post.text
-        cut = [
-            span
-            for span in sentences(text)
-            if sum(is_word(token.form) for token in tokenise(text[span.start : span.end])) >= LEAST_WORDS
-        ]
+        cut = [span for span in sentences(text) if _n_words(text[span.start : span.end]) >= LEAST_WORDS]
         for column, shown in by_tag.items():
             for span in cut:
                 inside = [min(each.end, span.end) - max(each.start, span.start) for each in shown]
@@ -91,6 +87,17 @@ def quotes_of(evidence: dict[int, EvidenceByTag]) -> list[Passage]:
 def signed(passages: list[Passage]) -> Signatures:
     """Return the signatures of passages, shape (n, 48)."""
     return signatures([passage.text for passage in passages])
+
+
+def _n_words(sentence: str) -> int:
+    """Count the words of a sentence, those of hashtags and addresses left out."""
+    found, until = 0, 0
+    for start, end, form in tokenise(sentence):
+        if form[0] in "#@" or form.startswith("https://"):
+            until = max(until, end)
+        elif start >= until and is_word(form):
+            found += 1
+    return found
 
 
 def likeness(signature: npt.NDArray[np.uint16], others: Signatures) -> npt.NDArray[np.float64]:
