@@ -1,9 +1,9 @@
 """What tags need to be learnt: positive posts now, and how many more would do, by stated assumptions.
 
-To be predicted at all a tag needs a least number of positive posts.  What it takes to reach a wanted average precision is
-a rule of thumb: what is missing to 1 shrinks with the square root of the number of positive posts, so that four times as
-many halve it (learning curves are power laws, ``learning_curve.py``; the exponent of 0.5 is an assumption, and tags
-differ).  ``talkingpoints learning-curve`` measures the curve of the mean over tags instead.
+To be predicted at all a tag needs a least number of positive posts.  What it takes to reach a wanted average precision
+is a rule of thumb: what is missing to 1 shrinks with the square root of the number of positive posts, so that four
+times as many halve it (learning curves are power laws, ``learning_curve.py``; the exponent of 0.5 is an assumption, and
+tags differ).  ``talkingpoints learning-curve`` measures the curve of the mean over tags instead.
 """
 
 from __future__ import annotations

@@ -211,7 +211,7 @@ def _double_readings(readings: Sequence[Reading]) -> list[tuple[Reading, Reading
 def _signs(
     pairs: Sequence[tuple[Reading, Reading]], tag_ids: Sequence[str]
 ) -> tuple[npt.NDArray[np.int8], list[slice]]:
-    """Return who alone gave each tag (n_pairs, n_tags): 1 the first, -1 the second; and the rows of every two people."""
+    """Return who alone gave each tag (n_pairs, n_tags): 1 the first, -1 the second; and the rows of each two."""
     signs = np.array(
         [[(tag in one.tags) - (tag in other.tags) for tag in tag_ids] for one, other in pairs], dtype=np.int8
     )

@@ -7,9 +7,9 @@ were chosen and not drawn, the first reference differs from the start, and the s
 The population stability index compares shares of ten bins (the tenths of both samples together, fewer where a sample
 has less than 100 posts; half a post added to each); the first Wasserstein distance says how far scores moved, in
 log-odds.  Whether the index is more than noise is asked by dealing the same posts out to the two samples at random:
-exact as long as posts are exchangeable.  Near-duplicates count once.  With many posts a difference too small to matter is
-more than noise as well, so ``drifted`` asks for an index of 0.1 besides, the customary mark (N. Siddiqi, "Credit Risk
-Scorecards", 2006).
+exact as long as posts are exchangeable.  Near-duplicates count once.  With many posts a difference too small to matter
+is more than noise as well, so ``drifted`` asks for an index of 0.1 besides, the customary mark (N. Siddiqi, "Credit
+Risk Scorecards", 2006).
 """
 
 from __future__ import annotations
