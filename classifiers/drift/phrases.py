@@ -39,6 +39,7 @@ _PRIOR_POSTS = 500.0
 _EXAMPLES = 30
 _SHOWN = 5
 _SAME_POSTS = 0.7
+_LONGEST = 12
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -120,9 +121,9 @@ class RisingPhrases:
         order = sorted(np.flatnonzero(rising).tolist(), key=lambda row: (-z[row], int(asked[row])))
         cues = cue_pattern([] if codebook is None else [cue for tag in codebook.tags for cue in tag.cues])
         chosen: list[RisingPhrase] = []
-        for row in self._different(asked, order):
+        for row, same in self._different(asked, order):
             number = int(asked[row])
-            phrase = self._forms[number].most_common(1)[0][0]
+            phrase = passage([self._form(int(asked[each])) for each in same])
             if cues.search(phrase):
                 continue
             chosen.append(
@@ -142,21 +143,20 @@ class RisingPhrases:
                 break
         return chosen
 
-    def _different(self, asked: Ints, order: list[int]) -> Iterator[int]:
-        """Yield rows in order, one for the phrases that stand in the same posts: the longest of them."""
+    def _different(self, asked: Ints, order: list[int]) -> Iterator[tuple[int, list[int]]]:
+        """Yield rows in order, each with all that stand in the same posts and are told with it, the first included."""
         sets = {row: set(self._posts[int(asked[row])]) for row in order}
         done: set[int] = set()
         for place, row in enumerate(order):
-            if row in done:
-                continue
-            same = [
-                other
-                for other in order[place:]
-                if other not in done
-                and len(sets[row] & sets[other]) >= _SAME_POSTS * len(sets[row] | sets[other])
-            ]
-            done.update(same)
-            yield max(same, key=lambda each: (len(self._form(int(asked[each])).split()), -each))
+            if row not in done:
+                same = [
+                    other
+                    for other in order[place:]
+                    if other not in done
+                    and len(sets[row] & sets[other]) >= _SAME_POSTS * len(sets[row] | sets[other])
+                ]
+                done.update(same)
+                yield row, same
 
     def _form(self, number: int) -> str:
         return self._forms[number].most_common(1)[0][0]
@@ -207,11 +207,28 @@ def rise(late: Ints, n_late: int, early: Ints, n_early: int) -> Floats:
     """Return how much more frequent phrases have become, in standard deviations of the log-odds ratio, shape (n,)."""
     prior = _PRIOR_POSTS * (late + early) / (n_late + n_early)
     odds = [
-        np.log((count + prior) / (n + _PRIOR_POSTS - count - prior))
+        np.log((count + prior) / np.maximum(n + _PRIOR_POSTS - count - prior, 0.5))
         for count, n in ((late, n_late), (early, n_early))
     ]
     found: Floats = (odds[0] - odds[1]) / np.sqrt(1 / (late + prior) + 1 / (early + prior))
     return found
+
+
+def passage(forms: list[str]) -> str:
+    """Return the first of some phrases, grown on both sides by those that overlap with it, up to 12 words."""
+    words, *others = [form.split() for form in forms]
+    grown = True
+    while grown and len(words) < _LONGEST:
+        grown = False
+        for other in others:
+            for shared in range(len(other) - 1, min(2, len(other) - 1) - 1, -1):
+                if words[-shared:] == other[:shared]:
+                    words, grown = words + other[shared:], True
+                    break
+                if words[:shared] == other[-shared:]:
+                    words, grown = other[:-shared] + words, True
+                    break
+    return " ".join(words)
 
 
 def _covered(

@@ -30,7 +30,7 @@ class Pair:
         Posts in which both are decided; ``n_first``, ``n_second`` and ``n_both`` of them bear the tags.
     lift, lift_low, lift_high
         How many times as often as by chance they come together, with its 95 % interval: by the delta method on the
-        logarithm, half a post being added to ``n_both``.
+        logarithm; where they never meet, from 0 to what half a post would give.
     pmi
         Pointwise mutual information in bits, log2 of the lift (K. W. Church, P. Hanks 1990); None where the two
         never meet.
@@ -118,11 +118,12 @@ def fisher(n: Floats, first: Floats, second: Floats, both: Floats) -> Floats:
 
 def _lift(n: Floats, first: Floats, second: Floats, both: Floats) -> tuple[Floats, Floats, Floats]:
     lift = both * n / (first * second)
-    filled = (both + 0.5) * n / (first * second)
-    p_1, p_2, p_both = first / n, second / n, (both + 0.5) / n
+    seen = np.where(both > 0, both, 0.5)
+    p_1, p_2, p_both = first / n, second / n, seen / n
     variance = (1 / p_both - 1 / p_1 - 1 / p_2 + 2 * p_both / (p_1 * p_2) - 1) / n
     reach = np.exp(Z95 * np.sqrt(np.maximum(variance, 0)))
-    return lift, np.minimum(filled / reach, lift), np.maximum(filled * reach, lift)
+    middle = seen * n / (first * second)
+    return lift, np.where(both > 0, middle / reach, 0.0), middle * reach
 
 
 def _phi(n: Floats, first: Floats, second: Floats, both: Floats) -> Floats:

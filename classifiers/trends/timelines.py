@@ -179,4 +179,4 @@ def period_name(start: int, period: Period) -> str:
 
 def day_date(day: int) -> date:
     """Return the date of a day."""
-    return _FIRST + timedelta(days=day)
+    return _FIRST + timedelta(days=int(day))
