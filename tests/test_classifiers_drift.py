@@ -269,9 +269,9 @@ def test_training_posts_are_known_by_their_texts_and_left_out(
 
 
 def test_noise_makes_no_phrases_rise(tmp_path: Path) -> None:
-    """Eight corpora of sentences put together at random, with nothing new in the last month: hardly a phrase."""
+    """Five corpora of sentences put together at random, with nothing new in the last month: hardly a phrase."""
     found = 0
-    for seed in range(8):
+    for seed in range(5):
         rng = random.Random(seed)
         folder = tmp_path / str(seed)
         folder.mkdir()

@@ -79,7 +79,7 @@ class _Pass:
     def __init__(self, given: DriftInput, options: DriftOptions) -> None:
         training, tag_ids, ledger = given.training, given.corpus.tag_ids, given.ledger
         self._training, self._tag_ids = training, tag_ids
-        self.scores = ScoreDrift(tag_ids, options.period, options.seed)
+        self.scores = ScoreDrift(tag_ids, options.period)
         self.words = VocabularyDrift(training, options.period, options.seed)
         self.since = first_day(ledger, options.phrases.since)
         self.phrases: RisingPhrases | None = None
