@@ -16,10 +16,12 @@ ROOT = Path(__file__).resolve().parents[1]
 DOCUMENTS = (
     "README.md",
     "CONTRIBUTING.md",
+    "docs/analysis.md",
     "docs/api.md",
     "docs/exports.md",
     "docs/models.md",
     "docs/prevalence.md",
+    "docs/trends.md",
     "examples/README.md",
 )
 

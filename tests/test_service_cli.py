@@ -17,7 +17,8 @@ EXAMPLES = ROOT / "examples"
 COMMANDS = [
     "codebook", "import", "posts", "studio", "push", "pull", "export", "agreement", "anchoring",
     "adjudicate", "suspects", "sample", "train", "evaluate", "learning-curve", "retrain", "models",
-    "activate", "rollback", "card", "export-sklearn", "tag", "prevalence", "status", "serve", "settings", "report",
+    "activate", "rollback", "card", "export-sklearn", "tag", "prevalence", "trends", "drift", "diagnose",
+    "status", "serve", "settings", "report",
     "backup", "restore", "erase", "demo",
 ]  # fmt: skip
 

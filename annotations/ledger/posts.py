@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from sqlalchemy import ColumnElement, Row, Select, and_, func, or_, select, tuple_
@@ -53,6 +53,15 @@ def current_posts(
     if one_per_cluster:
         cluster = near_duplicates.c.cluster
         wanted.append(or_(cluster.is_(None), cluster == posts.c.post_id))
+    yield from _pages(ledger, wanted, limit)
+
+
+def posts_since(ledger: Ledger, since: datetime) -> Iterator[StoredPost]:
+    """Yield the posts published at a moment or later, by date and post id; read as by :func:`current_posts`."""
+    yield from _pages(ledger, [posts.c.date >= since.astimezone(UTC).isoformat()], None)
+
+
+def _pages(ledger: Ledger, wanted: list[ColumnElement[bool]], limit: int | None) -> Iterator[StoredPost]:
     left = limit
     for dated in (True, False):
         last: tuple[str, str] | None = None
@@ -77,6 +86,12 @@ def chosen_posts(ledger: Ledger, post_ids: Sequence[str]) -> Iterator[StoredPost
                 rows = connection.execute(_page([posts.c.post_id.in_(wanted)], dated, None)).all()
             found |= {row.post_id: _stored(row) for row in rows}
         yield from (found[post_id] for post_id in wanted if post_id in found)
+
+
+def latest_date(ledger: Ledger) -> datetime | None:
+    """Return when the last post was published; None where no post has a date."""
+    with ledger.begin() as connection:
+        return _moment(connection.scalar(select(func.max(posts.c.date))))
 
 
 def post_counts(ledger: Ledger) -> dict[str, int]:
