@@ -58,11 +58,11 @@ def tag_colors_css(colors: Mapping[str, str]) -> str:
 _ALONE = (
     ".result:has(#show-TAG:checked):not(:has(.finding:hover)) mark:not(.tag-TAG),"
     " .result:has(.finding.tag-TAG:hover) mark:not(.tag-TAG)"
-    " { background: none; border-color: transparent; }",
+    " { background: none; border-style: none; }",
     ".result:has(#show-TAG:checked):not(:has(.finding:hover)) mark:not(.tag-TAG) > sup,"
     " .result:has(.finding.tag-TAG:hover) mark:not(.tag-TAG) > sup { visibility: hidden; }",
     ".result:not(:has(#show-TAG:checked, .finding.tag-TAG:hover)) mark.maybe.tag-TAG"
-    " { background: none; border-color: transparent; }",
+    " { background: none; border-style: none; }",
     ".result:not(:has(#show-TAG:checked, .finding.tag-TAG:hover)) mark.maybe.tag-TAG > sup"
     " { display: none; }",
 )

@@ -18,19 +18,21 @@ from markupsafe import Markup
 _DEEPEST = 6
 _LEVELS_DOWN = 1
 _LONGEST = 1_000_000  # characters
-_TABLE = '<div class="scrolled" tabindex="0" role="region" aria-label="Table {number}"><table>'
+_TABLE = '<div class="scrolled" tabindex="0" role="region" aria-label="{name}, table {number}"><table>'
 
 
-def card_html(text: str, plots: Mapping[str, str]) -> Markup:
+def card_html(text: str, name: str, plots: Mapping[str, str]) -> Markup:
     """Return a card as HTML, its headings one level lower, for a page with a heading of its own.
 
     Parameters
     ----------
+    name
+        What its tables are called for who cannot see them: the card's name and a number.
     plots
         The addresses of the plots by their file names.
     """
     parser = MarkdownIt("commonmark", {"html": False}, renderer_cls=_Renderer).enable("table")
-    html = parser.render(text[:_LONGEST], {"plots": plots})
+    html = parser.render(text[:_LONGEST], {"name": name, "plots": plots})
     return Markup(html)  # noqa: S704 - the renderer escapes all that is not its own
 
 
@@ -45,9 +47,9 @@ class _Renderer(RendererHTML):
     def heading_close(self, tokens: Sequence[Token], place: int, *_: Any) -> str:
         return f"</{_lower(tokens[place].tag)}>\n"
 
-    def table_open(self, *_: Any) -> str:
+    def table_open(self, _: Any, __: Any, ___: Any, env: Mapping[str, Any]) -> str:
         self.n_tables += 1
-        return _TABLE.format(number=self.n_tables)
+        return _TABLE.format(name=escape(env["name"]), number=self.n_tables)
 
     def table_close(self, *_: Any) -> str:
         return "</table></div>\n"

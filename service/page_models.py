@@ -161,16 +161,16 @@ def _described(folder: Path, version: str, is_active: bool, tagger: Tagger | Non
         rules=tuple(read_thresholds(folder).tags),
         titles={tag.id: tag.title for tag in codebook.tags} if codebook else {},
         plots=plots,
-        card=_card(folder, manifest, CARD, plots),
-        dataset_card=_card(folder, manifest, DATASET_CARD, ()),
+        card=_card(folder, manifest, CARD, "Model card", plots),
+        dataset_card=_card(folder, manifest, DATASET_CARD, "Dataset card", ()),
     )
 
 
-def _card(folder: Path, manifest: Manifest, name: str, plots: Sequence[Plot]) -> Markup | None:
+def _card(folder: Path, manifest: Manifest, name: str, title: str, plots: Sequence[Plot]) -> Markup | None:
     data = read_document(folder, name) if name in manifest.documents else None
     if data is None:
         return None
-    return card_html(data.decode("utf-8", "replace"), {plot.name: f"#{plot.name}" for plot in plots})
+    return card_html(data.decode("utf-8", "replace"), title, {plot.name: f"#{plot.name}" for plot in plots})
 
 
 def _flat(values: Any) -> list[tuple[str, str]]:

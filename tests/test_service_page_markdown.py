@@ -38,15 +38,15 @@ class _Elements(HTMLParser):
 
 def _elements(markdown: str) -> list[tuple[str, dict[str, str | None]]]:
     parser = _Elements()
-    parser.feed(card_html(markdown, {"plot.reliability.svg": "#plot.reliability.svg"}))
+    parser.feed(card_html(markdown, "Card", {"plot.reliability.svg": "#plot.reliability.svg"}))
     return parser.found
 
 
 def test_a_card_is_rendered() -> None:
     """Headings go one level down, tables have heads and can be scrolled by keyboard, a plot becomes a link."""
-    html = card_html(CARD, {"plot.reliability.svg": "#plot.reliability.svg"})
+    html = card_html(CARD, "Card", {"plot.reliability.svg": "#plot.reliability.svg"})
     assert "<h2>Model card: T &amp; T</h2>" in html
-    assert '<div class="scrolled" tabindex="0" role="region" aria-label="Table 1"><table>' in html
+    assert '<div class="scrolled" tabindex="0" role="region" aria-label="Card, table 1"><table>' in html
     assert '<th scope="col">tag</th>' in html
     assert '<a href="#plot.reliability.svg">What it shows</a>' in html
 
