@@ -14,7 +14,8 @@ from dataclasses import dataclass
 _COLOR = re.compile(r"#[0-9a-fA-F]{6}")
 _TAG_ID = re.compile(r"[a-z][a-z0-9-]*")
 _STEPS = 40
-_STRONGEST_TINT = 0.34
+_TINT = 0.34  # as a rule
+_SEEN = 1.2  # the contrast to the paper from which a tint is seen
 _DARK_INK, _LIGHT_INK = "#000000", "#ffffff"
 
 
@@ -74,12 +75,17 @@ def text_color(background: str) -> str:
 
 
 def tint(color: str, scheme: Scheme) -> str:
-    """Return as much of ``color`` over the paper as leaves text a contrast of 7."""
-    for step in range(_STEPS, 0, -1):
-        found = mixed(scheme.paper, color, _STRONGEST_TINT * step / _STEPS)
-        if contrast(found, scheme.ink) >= 7:
-            return found
-    return scheme.paper
+    """Return some of ``color`` over the paper: more of a pale one, and only what leaves text a contrast of 7."""
+    best = scheme.paper
+    for step in range(1, _STEPS + 1):
+        share = step / _STEPS
+        found = mixed(scheme.paper, color, share)
+        if contrast(found, scheme.ink) < 7:
+            return best
+        best = found
+        if share >= _TINT and contrast(found, scheme.paper) >= _SEEN:
+            return best
+    return best
 
 
 def line(color: str, scheme: Scheme) -> str:

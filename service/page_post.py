@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import re
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
 from annotations.codebook import Codebook
 from classifiers.predictions import Decision
-from service.schemas import PredictResponse, TagOut
+from service.schemas import EvidenceOut, PredictResponse, TagOut
+
+_LINE_ENDS = re.compile(r"(\s*\n\s*)")
 
 LANES = 4
 """How many underlines can lie below each other."""
@@ -83,16 +86,39 @@ def result_of(text: str, prediction: PredictResponse, codebook: Codebook) -> Res
 
 
 def segments(text: str, findings: Sequence[Finding]) -> list[Segment]:
-    """Cut ``text`` where evidence begins or ends; joined again, the segments are the text."""
-    spans = [(item.start, item.end, finding) for finding in findings for item in finding.tag.evidence]
+    """Cut ``text`` where evidence begins or ends; joined again, the segments are the text.
+
+    Blanks at the ends of a passage, and between its lines, are not part of it here: nothing is to be seen in them.
+    """
+    spans = [(*_trimmed(text, item), finding) for finding in findings for item in finding.tag.evidence]
+    spans = [span for span in spans if span[0] < span[1]]
     cuts = sorted({0, len(text), *(start for start, _, _ in spans), *(end for _, end, _ in spans)})
-    found = []
+    found: list[Segment] = []
     for start, end in pairwise(cuts):
         here = {f.number: f for first, last, f in spans if first <= start and end <= last}
         ending = frozenset(f.number for _, last, f in spans if last == end and f.number in here)
         covering = sorted(here.values(), key=lambda finding: (-finding.lane, -finding.number))
-        found.append(Segment(text[start:end], tuple(covering), ending))
+        found += _by_line(Segment(text[start:end], tuple(covering), ending))
     return found
+
+
+def _trimmed(text: str, item: EvidenceOut) -> tuple[int, int]:
+    quote = text[item.start : item.end]
+    return item.end - len(quote.lstrip()), item.start + len(quote.rstrip())
+
+
+def _by_line(segment: Segment) -> Iterator[Segment]:
+    """Yield a segment in pieces of one line each, with the blanks between them unmarked."""
+    if not segment.findings:
+        yield segment
+        return
+    pieces = [piece for piece in _LINE_ENDS.split(segment.text) if piece]
+    for number, piece in enumerate(pieces, 1):
+        if piece.isspace() and "\n" in piece:
+            yield Segment(piece)
+        else:
+            ending = segment.ending if number == len(pieces) else frozenset[int]()
+            yield Segment(piece, segment.findings, ending)
 
 
 def _lanes(tags: Sequence[TagOut]) -> list[int]:

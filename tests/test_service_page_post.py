@@ -10,7 +10,7 @@ from service.page_post import LANES, Finding, result_of, segments
 from service.schemas import EvidenceOut, PredictResponse, TagOut
 from service.testing import small_codebook
 
-TEXTS = st.text(min_size=1, max_size=30)
+TEXTS = st.text(st.sampled_from("ab \n\tМ🌍\u0301") | st.characters(), min_size=1, max_size=30)
 ENDS = st.lists(st.lists(st.tuples(st.integers(0, 30), st.integers(0, 30)), max_size=3), max_size=6)
 
 
@@ -51,9 +51,17 @@ def test_overlapping_evidence_is_cut_where_tags_change() -> None:
     ]
 
 
+def test_blanks_between_lines_are_not_marked() -> None:
+    """A passage over two paragraphs is marked in both, and not in the blank line."""
+    found = segments(" one\n \ntwo ", _findings(_tag((0, 11))))
+    assert [(each.text, len(each.findings), set(each.ending)) for each in found] == [
+        (" ", 0, set()), ("one", 1, set()), ("\n \n", 0, set()), ("two", 1, {1}), (" ", 0, set()),
+    ]  # fmt: skip
+
+
 @given(text=TEXTS, ends=ENDS)
 def test_segments_join_to_the_text(text: str, ends: list[list[tuple[int, int]]]) -> None:
-    """Whatever the evidence, nothing of the text is lost or doubled, and each span is covered by its tag."""
+    """Whatever the evidence, nothing of the text is lost or doubled, and all that is seen of a span is covered."""
     tags = [
         _tag(*((min(a, b), max(a, b)) for a, b in spans if min(a, b) < max(a, b) <= len(text)))
         for spans in ends
@@ -61,10 +69,12 @@ def test_segments_join_to_the_text(text: str, ends: list[list[tuple[int, int]]])
     found = result_of(text, _response(*tags), small_codebook()).segments
     assert "".join(segment.text for segment in found) == text
     for number, tag in enumerate(tags, 1):
-        covered = {i for item in tag.evidence for i in range(item.start, item.end)}
+        covered = {i for item in tag.evidence for i in range(item.start, item.end) if not text[i].isspace()}
         with_it = [segment for segment in found if number in {each.number for each in segment.findings}]
-        assert sum(len(segment.text) for segment in with_it) == len(covered)
-        assert sum(number in segment.ending for segment in found) == len({item.end for item in tag.evidence})
+        assert sum(len("".join(segment.text.split())) for segment in with_it) == len(covered)
+        ends = {item.start + len(text[item.start : item.end].rstrip()) for item in tag.evidence
+                if text[item.start : item.end].strip()}  # fmt: skip
+        assert sum(number in segment.ending for segment in found) == len(ends)
 
 
 @given(ends=ENDS)
