@@ -135,6 +135,12 @@ def read_document(path: Path, name: str) -> bytes | None:
     return None if entry is None else _read_as_sealed(path / name, entry, _LARGEST_DOCUMENT)
 
 
+def read_thresholds(path: Path) -> Thresholds:
+    """Return the rules of a bundle's tags, checked against their digest; raises BundleError where damaged."""
+    file = path / "thresholds.json"
+    return _checked(Thresholds, _read_as_sealed(file, read_manifest(path).files[file.name], _SMALL), file)
+
+
 def array_names(views: Sequence[str]) -> list[str]:
     """Return the names of the arrays of ``weights.npz``, in order."""
     of_views = [f"{what}.{name}" for name in views for what in ("weights", "bias")]

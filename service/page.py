@@ -3,72 +3,13 @@
 from __future__ import annotations
 
 import json
-import re
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from itertools import pairwise
+from collections.abc import Mapping
+from datetime import UTC, datetime
 from typing import Any
 
 import jinja2
 
-from service.schemas import PredictResponse, TagOut
-
-_COLOR = re.compile(r"#[0-9a-fA-F]{6}")
-_TAG_ID = re.compile(r"[a-z][a-z0-9-]*")
-
-
-@dataclass(frozen=True, slots=True)
-class Segment:
-    """A stretch of the text and the numbers (from 1) of the tags whose evidence covers it."""
-
-    text: str
-    tags: tuple[int, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Result:
-    """What the page shows of a prediction: the tags that apply, those left open, and the text in segments."""
-
-    post: str
-    prediction: PredictResponse
-    given: tuple[TagOut, ...]
-    open: tuple[TagOut, ...]
-    unpredicted: tuple[TagOut, ...]
-    segments: tuple[Segment, ...]
-
-    @property
-    def n_denied(self) -> int:
-        """How many tags the model says no to."""
-        return len(self.prediction.tags) - len(self.given) - len(self.open) - len(self.unpredicted)
-
-
-def result_of(text: str, prediction: PredictResponse) -> Result:
-    """Arrange a prediction for the page: tags that apply first, the surest on top."""
-    tags = sorted(prediction.tags, key=lambda tag: -(tag.score or 0.0))
-    given = tuple(tag for tag in tags if tag.decision == "yes")
-    undecided = tuple(tag for tag in tags if tag.decision == "abstain" and tag.score is not None)
-    unpredicted = tuple(tag for tag in prediction.tags if tag.score is None)
-    return Result(text, prediction, given, undecided, unpredicted, tuple(segments(text, given)))
-
-
-def segments(text: str, tags: Sequence[TagOut]) -> list[Segment]:
-    """Cut ``text`` where evidence begins or ends; joined again, the segments are the text."""
-    spans = [(item.start, item.end, number) for number, tag in enumerate(tags, 1) for item in tag.evidence]
-    cuts = sorted({0, len(text), *(start for start, _, _ in spans), *(end for _, end, _ in spans)})
-    found = []
-    for start, end in pairwise(cuts):
-        covering = sorted({number for first, last, number in spans if first <= start and end <= last})
-        found.append(Segment(text[start:end], tuple(covering)))
-    return found
-
-
-def tag_colors_css(colors: Mapping[str, str]) -> str:
-    """Return the style sheet that gives every tag (``.tag-<id>``) its colour, as ``--tag``."""
-    return "".join(
-        f".tag-{tag_id} {{ --tag: {color}; }}\n"
-        for tag_id, color in colors.items()
-        if _TAG_ID.fullmatch(tag_id) and _COLOR.fullmatch(color)
-    )
+from service.page_texts import excerpt, language_code, language_name, unseen, writable
 
 
 def make_templates() -> jinja2.Environment:
@@ -80,14 +21,32 @@ def make_templates() -> jinja2.Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters["resolved"] = resolved
-    environment.filters["percent"] = percent
+    environment.filters |= {
+        "resolved": resolved,
+        "percent": percent,
+        "day": day,
+        "excerpt": excerpt,
+        "writable": writable,
+        "unseen": unseen,
+        "language_code": language_code,
+        "language_name": language_name,
+    }
     return environment
 
 
 def percent(share: float) -> str:
     """Return a probability for people; a model's is never shown as certain."""
-    return f"{min(99, max(1, round(share * 100)))} %"
+    return f"{min(99, max(1, round(share * 100)))}%"
+
+
+def day(moment: str) -> str:
+    """Return a time (ISO 8601) as people write a day, in UTC; what is no time comes back as it is."""
+    try:
+        found = datetime.fromisoformat(moment)
+    except ValueError:
+        return moment
+    found = found.astimezone(UTC) if found.tzinfo else found
+    return f"{found.day} {found:%B %Y}"
 
 
 def resolved(schema: Mapping[str, Any], document: Mapping[str, Any]) -> str:

@@ -38,7 +38,8 @@ def small_codebook() -> Codebook:
 class FakeTagger:
     """Says yes to a tag where its word stands in the text, and keeps what it was asked.
 
-    ``words`` maps tag ids to words; a tag without a word is one that the model does not predict.
+    ``words`` maps tag ids to words; a tag without a word is one that the model does not predict.  Where a word
+    of ``doubts`` stands the tag is left open.
     """
 
     version: str = "fake-1"
@@ -46,6 +47,7 @@ class FakeTagger:
     words: Mapping[str, str] = field(
         default_factory=lambda: {"multipolarity": "multipolar", "un-role": "Charter", "name-calling": "<b>"}
     )
+    doubts: Mapping[str, str] = field(default_factory=dict)
     metrics: Mapping[str, Any] = field(default_factory=lambda: {"macro_f1": 0.5})
     calls: list[dict[str, Any]] = field(default_factory=list)
 
@@ -69,12 +71,15 @@ class FakeTagger:
         word = self.words.get(tag_id)
         if word is None:
             return TagPrediction(tag_id, None, None, Decision.ABSTAIN, reason="too few examples")
-        start = text.find(word)
+        doubt = self.doubts.get(tag_id, "")
+        found, score = (doubt, 0.48) if doubt and doubt in text else (word, 0.9)
+        start = text.find(found)
         if start < 0:
             return TagPrediction(tag_id, 0.1, 0.5, Decision.NO)
-        end = start + len(word)
+        end = start + len(found)
         evidence = (Evidence(start, end, text[start:end], 1.5),) if explain else ()
-        return TagPrediction(tag_id, 0.9, 0.5, Decision.YES, evidence)
+        decision = Decision.ABSTAIN if found == doubt else Decision.YES
+        return TagPrediction(tag_id, score, 0.5, decision, evidence)
 
 
 class InProcessClient:
