@@ -1,4 +1,4 @@
-"""Where chunks are done: in this process, or in processes of this machine; :mod:`.cluster` is the third way.
+"""Where chunks are done: in this process, or in processes of this machine; :mod:`.dask_pool` is the third way.
 
 Processes, not threads: reading, cleaning and writing are Python, which threads would take turns at, and the same
 piece of work then goes to another machine as it is.
@@ -19,13 +19,9 @@ from typing import Protocol
 import pyarrow as pa
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
-from annotations.errors import TalkingPointsError
 from classifiers.bulk.chunks import ReadPosts, TableRows
 from classifiers.bulk.work import Work, tag_chunk
-
-
-class WorkersLostError(TalkingPointsError):
-    """The processes that do the work ended, or cannot be reached."""
+from classifiers.errors import WorkersLostError
 
 
 class Pool(Protocol):

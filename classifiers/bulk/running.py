@@ -101,9 +101,9 @@ def _without_output(source: Source, out_path: Path) -> Source:
 
 def _pool(options: BulkOptions, work: Work, *, many: bool) -> AbstractContextManager[Pool]:
     if options.scheduler is not None:
-        from classifiers.bulk.cluster import Cluster  # noqa: PLC0415 - slow to import, and rarely wanted
+        from classifiers.bulk.dask_pool import DaskPool  # noqa: PLC0415 - slow to import, and rarely wanted
 
-        return Cluster(options.scheduler, work)
+        return DaskPool(options.scheduler, work)
     jobs = options.jobs or n_cores()
     return Processes(jobs) if many and jobs > 1 else Here()
 
@@ -133,7 +133,10 @@ class _Total:
     def finished(self, n_repeated: int) -> BulkReport:
         """Put the output in its place and return the report."""
         report, side = self.report, self._side
-        report.n_repeated_ids = report.n_tagged - len(np.unique(np.concatenate(self._ids)))
+        self._progress(report.n_tagged, report.n_tagged)
+        report.n_repeated_ids = report.n_tagged - (
+            len(np.unique(np.concatenate(self._ids))) if self._ids else 0
+        )
         report.n_resumed, report.n_stale = side.n_used, side.n_found - side.n_used
         report.n_repeated_chunks = n_repeated
         if report.n_stale:

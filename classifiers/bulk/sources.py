@@ -65,7 +65,8 @@ class LedgerSource:
             if gathered.is_full:
                 yield gathered.chunk(number / total)
                 gathered = _Gathered(size)
-        yield gathered.chunk(1.0)
+        if not gathered.is_empty:
+            yield gathered.chunk(1.0)
 
 
 @dataclass(frozen=True)
@@ -162,6 +163,11 @@ class _Gathered:
         many = max(len(self.posts), len(self.refused)) >= self.size
         return many or self.n_characters >= _MOST_CHARACTERS
 
+    @property
+    def is_empty(self) -> bool:
+        """Whether there is nothing to tell."""
+        return not (self.posts or self.refused or self.n_skipped)
+
     def chunk(self, share: float) -> Chunk:
         """Return it as a chunk."""
         posts = ReadPosts(as_stream(posts_batch(self.posts)))
@@ -177,7 +183,8 @@ def _read_chunks(path: Path, name: str, options: ReadOptions, size: int) -> Iter
         if gathered.is_full:
             yield gathered.chunk(reading.meter.bytes_read() / max(1, reading.meter.size))
             gathered = _Gathered(size)
-    yield gathered.chunk(1.0)
+    if not gathered.is_empty:
+        yield gathered.chunk(1.0)
 
 
 def _table_chunks(path: Path, name: str, options: ReadOptions, size: int) -> Iterator[Chunk]:

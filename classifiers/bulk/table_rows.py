@@ -27,7 +27,7 @@ from classifiers.bulk.chunks import MOMENT, POSTS, ReadPosts, Refused, TableRows
 COLUMNS = ("post_id", "channel", "message_id", "date", "edited_at", "text", "reply_to")
 """Those of our columns on which depends whether a row is refused, and what it is called."""
 
-_DIRT = ("\x00", "\r", *sorted(APP_LINES))
+_DIRT = (b"\x00", b"\r", *(line.encode() for line in sorted(APP_LINES)))
 _PLAIN_ID = "^[0-9A-Za-z]{1,200}$"  # without a dot: 27748.0 is read as 27748
 _PLAIN_POST_ID = r"^(?:(?P<channel>[^/]*)/)?(?P<message>[0-9A-Za-z]{1,15})$"  # shorter than a text's digest
 _MOST_CHANNELS = 1_000
@@ -98,8 +98,15 @@ def _texts(column: Any) -> tuple[list[Any], Bools]:
     unsure[[at for at, text in enumerate(texts) if not text or text[0].isspace() or text[-1].isspace()]] = (
         True
     )
+    offsets = np.frombuffer(column.buffers()[1], np.int32 if pa.types.is_string(column.type) else np.int64)
+    offsets = offsets[column.offset : column.offset + size + 1]
+    data = bytes(column.buffers()[2] or b"")
     for dirt in _DIRT:
-        unsure[[at for at, text in enumerate(texts) if text and dirt in text]] = True
+        place = data.find(dirt, offsets[0])
+        while 0 <= place < offsets[-1]:
+            at = int(np.searchsorted(offsets, place, side="right")) - 1
+            unsure[at] = True
+            place = data.find(dirt, offsets[at + 1])
     return texts, unsure
 
 

@@ -18,16 +18,15 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-from distributed import Client, KilledWorker, WorkerPlugin, get_worker
+from distributed import KilledWorker, WorkerPlugin, get_worker
 from distributed.comm.core import CommClosedError
 
 from classifiers.bulk.chunks import ReadPosts, TableRows
-from classifiers.bulk.pools import WorkersLostError
 from classifiers.bulk.work import Work, tag_chunk
+from classifiers.dask_cluster import connected
+from classifiers.errors import WorkersLostError
 
-_CONNECT_SECONDS = 20
 _MOST_LOOKS = 12  # five seconds each: so long a run waits for a worker
-_CLIENT: Any = Client  # it has types in part only
 _UPLOADED: dict[str, Path] = {}
 
 
@@ -56,7 +55,7 @@ class _Bundle(WorkerPlugin):
             shutil.rmtree(folder, ignore_errors=True)
 
 
-class Cluster(AbstractContextManager["Cluster"]):
+class DaskPool(AbstractContextManager["DaskPool"]):
     """The workers of a Dask scheduler.
 
     Parameters
@@ -141,32 +140,6 @@ class Cluster(AbstractContextManager["Cluster"]):
             where=self._address,
             hint="Have the workers enough memory? Run the command again: what was done is kept.",
         )
-
-
-def connected(address: str) -> Any:
-    """Return a client of a scheduler.
-
-    Raises
-    ------
-    WorkersLostError
-        It does not answer, or has no workers.
-    """
-    try:
-        client: Any = _CLIENT(address, timeout=_CONNECT_SECONDS, set_as_default=False)
-    except (OSError, ValueError, ImportError, TypeError) as error:
-        raise WorkersLostError(
-            "no Dask scheduler answers",
-            where=address,
-            hint="Start one with `dask scheduler`, and name it as in tcp://127.0.0.1:8786.",
-        ) from error
-    try:
-        client.wait_for_workers(1, timeout=_CONNECT_SECONDS)
-    except TimeoutError as error:
-        client.close()
-        raise WorkersLostError(
-            "the scheduler has no workers", where=address, hint=f"Start some: dask worker {address}"
-        ) from error
-    return client
 
 
 def _on_worker(work: Work, posts: TableRows | ReadPosts, topic: str, name: str) -> bytes:
