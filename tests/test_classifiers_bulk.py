@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import time
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
@@ -24,6 +25,8 @@ from classifiers.bulk.side import partial_path, rejected_path
 from classifiers.bundle import write_bundle
 from classifiers.scorer import Scorer
 from classifiers.testing import invented_annotations, invented_scorer
+from soak.invented import messages, write_export
+from soak.killing import Command, await_end_of_group
 
 TEXT = "🕊 The minister met the traders. The coast council lies again! Read more."
 EXAMPLES = Path(__file__).resolve().parents[1] / "examples"
@@ -210,6 +213,29 @@ def test_a_folder_of_that_name_that_is_not_ours_is_left_alone(
     with pytest.raises(FileError, match="no folder of an unfinished"):
         tag(bundle, posts, tmp_path / "tags.csv")
     assert (tmp_path / "tags.csv.partial" / "notes.txt").read_text() == "mine"
+
+
+def test_a_killed_run_goes_on(bundle: Path, tmp_path: Path) -> None:
+    """SIGKILL in mid-run: no process lives on, no post is tagged twice, and the output is the same."""
+    source, undisturbed, target = tmp_path / "result.json", tmp_path / "a.parquet", tmp_path / "b.parquet"
+    write_export(source, messages(1_000))
+    small = BulkOptions(jobs=1, chunk_posts=20)
+    tag(bundle, source, undisturbed, small)
+    options = ("--model", str(bundle), "--jobs", "2", "--chunk", "20", "--json")
+    command = Command(("tag", *options, str(source), str(target)))
+    process = command.start()
+    while process.poll() is None and len(list(partial_path(target).glob("*.chunk"))) < 5:
+        time.sleep(0.01)
+    process.kill()
+    process.wait()
+    await_end_of_group(process.pid)
+    assert not target.exists()
+    kept = len(list(partial_path(target).glob("*.chunk")))
+    report = json.loads(command.run())
+    assert report["chunks"]["resumed"] == kept >= 5
+    assert report["chunks"]["done"] > kept
+    assert target.read_bytes() == undisturbed.read_bytes()
+    assert sorted(path.name for path in tmp_path.glob("b.*")) == ["b.parquet", "b.parquet.rejected.jsonl"]
 
 
 def test_processes_make_the_same_file(bundle: Path, posts: Path, tmp_path: Path) -> None:
