@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pandas as pd
+import psutil
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -23,6 +24,7 @@ from annotations.readers import ReadOptions
 from classifiers.bulk import BulkOptions, BulkReport, FileSource, LedgerSource, tag_posts
 from classifiers.bulk.side import partial_path, rejected_path
 from classifiers.bundle import write_bundle
+from classifiers.errors import WorkersLostError
 from classifiers.scorer import Scorer
 from classifiers.testing import invented_annotations, invented_scorer
 from soak.invented import messages, write_export
@@ -236,6 +238,18 @@ def test_a_killed_run_goes_on(bundle: Path, tmp_path: Path) -> None:
     assert report["chunks"]["done"] > kept
     assert target.read_bytes() == undisturbed.read_bytes()
     assert sorted(path.name for path in tmp_path.glob("b.*")) == ["b.parquet", "b.parquet.rejected.jsonl"]
+
+
+def test_a_process_that_is_ended_is_told(bundle: Path, posts: Path, tmp_path: Path) -> None:
+    """With the way out: the next run goes on."""
+
+    def kill_one(_done: int, _total: int | None) -> None:
+        children = psutil.Process().children(recursive=True)
+        next(each for each in children if "spawn_main" in " ".join(each.cmdline())).kill()
+
+    with pytest.raises(WorkersLostError, match="fewer --jobs"):
+        tag(bundle, posts, tmp_path / "tags.csv", BulkOptions(jobs=2, chunk_posts=2), progress=kill_one)
+    assert tag(bundle, posts, tmp_path / "tags.csv", BulkOptions(jobs=1, chunk_posts=2)).n_resumed > 0
 
 
 def test_processes_make_the_same_file(bundle: Path, posts: Path, tmp_path: Path) -> None:

@@ -18,6 +18,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
+import dask
 from distributed import KilledWorker, WorkerPlugin, get_worker
 from distributed.comm.core import CommClosedError
 
@@ -27,6 +28,8 @@ from classifiers.dask_cluster import connected
 from classifiers.errors import WorkersLostError
 
 _MOST_LOOKS = 12  # five seconds each: so long a run waits for a worker
+_UNREACHABLE = (CancelledError, CommClosedError, OSError)
+_CHUNKS_ARE_LARGE = {"distributed.admin.large-graph-warning-threshold": "1GB"}
 _UPLOADED: dict[str, Path] = {}
 
 
@@ -77,6 +80,7 @@ class DaskPool(AbstractContextManager["DaskPool"]):
         self._begun: Counter[str] = Counter()
         self._looks = 0
         self._client = connected(address)
+        dask.config.set(_CHUNKS_ARE_LARGE)
         try:
             self._plugin = _Bundle(work.version, _files(work.bundle), _versions())
             self._client.register_plugin(self._plugin)
@@ -108,7 +112,7 @@ class DaskPool(AbstractContextManager["DaskPool"]):
             return future.result()
         except KilledWorker as error:
             raise self._lost("a chunk has ended several workers, one after the other") from error
-        except (CancelledError, CommClosedError, OSError) as error:
+        except _UNREACHABLE as error:
             raise self._lost("the scheduler was lost") from error
 
     def look(self) -> None:
@@ -124,11 +128,14 @@ class DaskPool(AbstractContextManager["DaskPool"]):
             raise self._lost("no worker is left")
 
     def __exit__(self, *_error: object) -> None:
-        """Leave the cluster as it was."""
+        """Leave the cluster as it was, if it is still there."""
         try:
-            self._client.unregister_worker_plugin(self._plugin.name)
-            self._executor.shutdown(wait=False)
+            if self._client.status == "running":
+                self._client.unregister_worker_plugin(self._plugin.name)
+        except _UNREACHABLE:
+            pass  # told by the chunk that was lost with it
         finally:
+            self._executor.shutdown(wait=False)
             self._client.close()
 
     def _count(self, event: tuple[float, str]) -> None:

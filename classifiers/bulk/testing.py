@@ -44,6 +44,7 @@ def local_dask(folder: Path, n_workers: int = 2) -> Iterator[LocalDask]:
     """
     folder.mkdir(parents=True, exist_ok=True)
     told = folder / "scheduler.json"
+    told.unlink(missing_ok=True)  # of an earlier one
     log = folder / "dask.log"
     here = ("--host", "127.0.0.1", "--no-dashboard")
     processes: list[subprocess.Popen[bytes]] = []
