@@ -6,6 +6,7 @@ Imported only when a scheduler is named.
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -19,6 +20,7 @@ from classifiers.errors import WorkersLostError
 
 _CONNECT_SECONDS = 20
 _REACH_SECONDS = 5
+_TOLD_BY_US = ("distributed.client", "distributed.batched")  # a connection that is lost, at length
 # They have types in part only.
 _CLIENT: Any = Client
 _SECURITY: Any = Security
@@ -50,6 +52,8 @@ def connected(address: str) -> Any:
     WorkersLostError
         It does not answer, or has no workers.
     """
+    for name in _TOLD_BY_US:
+        logging.getLogger(name).setLevel(logging.CRITICAL + 1)
     try:
         asyncio.run(_reach(address))  # a client that cannot connect takes long to be given up
         client: Any = _CLIENT(address, timeout=_CONNECT_SECONDS, set_as_default=False)
