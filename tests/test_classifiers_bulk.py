@@ -21,8 +21,10 @@ from annotations.ledger.posts import current_posts
 from annotations.ledger.store import open_ledger
 from annotations.posts_table import write_posts
 from annotations.readers import ReadOptions
-from classifiers.bulk import BulkOptions, BulkReport, FileSource, LedgerSource, tag_posts
+from classifiers.bulk.report import BulkOptions, BulkReport
+from classifiers.bulk.running import tag_posts
 from classifiers.bulk.side import partial_path, rejected_path
+from classifiers.bulk.sources import FileSource, LedgerSource
 from classifiers.bundle import write_bundle
 from classifiers.errors import WorkersLostError
 from classifiers.scorer import Scorer

@@ -11,7 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from classifiers.bulk import BulkOptions, FileSource, tag_posts
+from classifiers.bulk.report import BulkOptions
+from classifiers.bulk.running import tag_posts
+from classifiers.bulk.sources import FileSource
 from classifiers.bulk.testing import LocalDask, local_dask
 from classifiers.bundle import write_bundle
 from classifiers.errors import WorkersLostError

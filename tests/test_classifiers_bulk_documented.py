@@ -16,8 +16,7 @@ from pathlib import Path
 
 import pyarrow.parquet as pq
 
-from classifiers.bulk import EXTRA_COLUMNS
-from classifiers.bulk.formats import output_schema
+from classifiers.bulk.formats import EXTRA_COLUMNS, output_schema
 
 ROOT = Path(__file__).resolve().parents[1]
 DOCUMENT = (ROOT / "docs" / "scale.md").read_text(encoding="utf-8")

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 
 from annotations.readers import ReadOptions
@@ -129,6 +131,12 @@ def posts_batch(posts: Sequence[Post]) -> pa.RecordBatch:
 def no_posts() -> ReadPosts:
     """Return posts that are none, for what was found beside them."""
     return ReadPosts(as_stream(posts_batch([])))
+
+
+def numbers_of(names: Iterable[str]) -> npt.NDArray[np.uint64]:
+    """Return a number for every name: the same for the same name, and hardly ever for another one."""
+    digests = (hashlib.blake2b(name.encode(), digest_size=8).digest() for name in names)
+    return np.frombuffer(b"".join(digests), np.uint64)
 
 
 def _digest(names: str, *buffers: pa.Buffer | None) -> str:

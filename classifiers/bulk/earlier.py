@@ -14,13 +14,12 @@ from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
-import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from annotations.errors import FileError
 from annotations.records import text_digest
-from classifiers.bulk.chunks import POSTS, Chunk, ReadPosts, TableRows, table_stream
+from classifiers.bulk.chunks import POSTS, Chunk, ReadPosts, TableRows, numbers_of, table_stream
 from classifiers.bulk.table_rows import Read, read_posts, read_rows
 
 Ints = npt.NDArray[np.int64]
@@ -141,7 +140,5 @@ def _read(chunk: Chunk) -> Read:
 
 
 def _numbers(ids: list[str], revisions: list[str]) -> npt.NDArray[np.uint64]:
-    pairs = np.array(
-        [f"{post_id}\n{revision}" for post_id, revision in zip(ids, revisions, strict=True)], object
-    )
-    return np.asarray(pd.util.hash_array(pairs), np.uint64)
+    pairs = zip(ids, revisions, strict=True)
+    return numbers_of(f"{post_id}\n{revision}" for post_id, revision in pairs)

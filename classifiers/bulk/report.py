@@ -31,7 +31,7 @@ class BulkOptions:
     jobs: int | None = None
     scheduler: str | None = None
     changed: bool = False
-    chunk_posts: int = 4_096
+    chunk_posts: int = 2_048
 
 
 @dataclass(slots=True)

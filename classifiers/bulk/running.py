@@ -20,8 +20,8 @@ from classifiers.bulk.pools import Here, Pool, Processes, n_cores
 from classifiers.bulk.report import BulkOptions, BulkReport
 from classifiers.bulk.side import Side, open_side, partial_path, rejected_path
 from classifiers.bulk.sources import FileSource, Source
-from classifiers.bulk.work import Answer, Work, loaded
-from classifiers.bundle_reading import read_manifest
+from classifiers.bulk.work import Answer, Work
+from classifiers.bundle_reading import read_bundle
 
 _SHOWN = 20
 
@@ -83,10 +83,11 @@ def _work(bundle: Path, out_path: Path, options: BulkOptions) -> tuple[Work, tup
             hint="Leave --changed out, or name a .parquet file.",
         )
     bundle = bundle.resolve()
-    scorer = loaded(bundle, read_manifest(bundle).version)
+    found = read_bundle(bundle)  # checked here; where it scores, it is loaded
+    tag_ids = tuple(rule.tag_id for rule in found.model.rules)
     columns = tuple(dict.fromkeys([*options.columns, *(["revision"] if options.changed else [])]))
-    check_columns(columns, tuple(scorer.rules))
-    return Work(bundle, scorer.version, format_name, columns), tuple(scorer.rules)
+    check_columns(columns, tag_ids)
+    return Work(bundle, found.manifest.version, format_name, columns), tag_ids
 
 
 def _without_output(source: Source, out_path: Path) -> Source:

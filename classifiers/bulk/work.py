@@ -16,11 +16,10 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import pandas as pd
 import pyarrow as pa
 
 from annotations.records import text_digest
-from classifiers.bulk.chunks import ReadPosts, Refused, TableRows, table_of
+from classifiers.bulk.chunks import ReadPosts, Refused, TableRows, numbers_of, table_of
 from classifiers.bulk.formats import encoded, output_schema, output_table
 from classifiers.bulk.table_rows import Read, read_posts, read_rows
 from classifiers.errors import BundleError
@@ -114,7 +113,7 @@ def tag_with(scorer: Scorer, work: Work, posts: TableRows | ReadPosts) -> bytes:
         read = read_posts(posts)
         known = None if posts.known is None else table_of(posts.known)
     table = _tagged(scorer, work, read) if known is None else _merged(scorer, work, read, known)
-    ids = np.asarray(pd.util.hash_array(np.array(table["post_id"].to_pylist(), dtype=object)), np.uint64)
+    ids = numbers_of(table["post_id"].to_pylist())
     n_known = 0 if known is None else len(known)
     return Answer(encoded(table, work.format), ids, read.refused, read.n_skipped, n_known).to_bytes()
 

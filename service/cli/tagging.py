@@ -11,15 +11,10 @@ from zoneinfo import ZoneInfo
 import click
 
 from annotations.readers import ReadOptions
-from classifiers.bulk import (
-    EXTRA_COLUMNS,
-    BulkOptions,
-    BulkReport,
-    FileSource,
-    LedgerSource,
-    Source,
-    tag_posts,
-)
+from classifiers.bulk.formats import EXTRA_COLUMNS
+from classifiers.bulk.report import BulkOptions, BulkReport
+from classifiers.bulk.running import tag_posts
+from classifiers.bulk.sources import FileSource, LedgerSource, Source
 from classifiers.registry import Registry
 from service.cli import console
 from service.cli.data import channel_option, encoding_option, map_option, timezone_option
