@@ -8,7 +8,7 @@ Makes posts of about 1.7 kB by varying the sample, trains the sample's model, an
   a tag), `to_parquet`, on a part of the posts and one core, beside tag with one process on the same;
 - tag on a Dask cluster of local processes, beside tag without it.
 
-    python -m benchmarks.bulk [--posts 1000000] [--jobs 2] [--part 2000] [--dask-posts 100000] [--rounds 5]
+    python -m benchmarks.bulk [--posts 1000000] [--jobs 2] [--part 5000] [--dask-posts 100000] [--rounds 5]
 """
 
 from __future__ import annotations
@@ -89,7 +89,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--posts", type=int, default=1_000_000)
     parser.add_argument("--jobs", type=int, default=2)
-    parser.add_argument("--part", type=int, default=2_000, help="posts beside pandas and scikit-learn")
+    parser.add_argument("--part", type=int, default=5_000, help="posts beside pandas and scikit-learn")
     parser.add_argument("--dask-posts", type=int, default=100_000, help="posts on the cluster")
     parser.add_argument("--rounds", type=int, default=5, help="pairs of runs")
     parser.add_argument("--seed", type=int, default=0)
