@@ -18,7 +18,7 @@ from classifiers.bulk.earlier import Earlier
 from classifiers.bulk.formats import check_columns, open_sink, output_format, output_schema
 from classifiers.bulk.pools import Here, Pool, Processes, n_cores
 from classifiers.bulk.report import BulkOptions, BulkReport
-from classifiers.bulk.side import Side, open_side, partial_path, rejected_path
+from classifiers.bulk.side import Side, open_side, partial_path, rejected_path, writing
 from classifiers.bulk.sources import FileSource, Source
 from classifiers.bulk.work import Answer, Work
 from classifiers.bundle_reading import read_bundle
@@ -53,7 +53,7 @@ def tag_posts(
     source = _without_output(source, out_path)
     work, tag_ids = _work(bundle, out_path, options)
     schema = output_schema(work.columns, tag_ids)
-    with ExitStack() as stack:
+    with writing(out_path), ExitStack() as stack:
         chunks = source.chunks(options.chunk_posts)
         first = list(islice(chunks, 2))  # what is wrong with the input is found before anything is written
         side = stack.enter_context(open_side(out_path))

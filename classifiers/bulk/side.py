@@ -7,6 +7,7 @@ by another model or with other options has other names and is never used.
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import json
 import os
@@ -17,6 +18,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 from annotations.errors import FileError
+from annotations.files import MEDIUM_ERRORS
 from classifiers.bulk.chunks import Refused
 from classifiers.bulk.work import Answer
 
@@ -24,6 +26,7 @@ _MARK = "talkingpoints-tag"
 _OUTPUT = "output"
 _REFUSED = "rejected"
 _SUFFIX = ".chunk"
+_DISK_ERRORS = MEDIUM_ERRORS - {errno.EIO}  # that one may come from reading as well
 
 
 def rejected_path(out_path: Path) -> Path:
@@ -99,6 +102,27 @@ class Side:
 
 
 @contextmanager
+def writing(out_path: Path) -> Iterator[None]:
+    """Say of a disk that is full or read-only which output it is that cannot be written.
+
+    Raises
+    ------
+    FileError
+        Instead of the system's error.
+    """
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in _DISK_ERRORS:
+            raise
+        raise FileError(
+            f"cannot be written: {os.strerror(error.errno)}",
+            where=str(out_path),
+            hint="Free some space or choose another place; what was done is kept, the file there before unchanged.",
+        ) from error
+
+
+@contextmanager
 def open_side(out_path: Path) -> Iterator[Side]:
     """Make or open the folder beside an output, for this process alone.
 
@@ -116,6 +140,8 @@ def open_side(out_path: Path) -> Iterator[Side]:
             )
         lock = (folder / _MARK).open("w")
     except OSError as error:
+        if error.errno in _DISK_ERRORS:
+            raise
         raise FileError(
             f"cannot be written: {error.strerror or error}",
             where=str(folder),
