@@ -15,7 +15,7 @@ from pathlib import Path
 from classifiers.bulk.side import partial_path
 from classifiers.bulk.testing import LocalDask, local_dask
 from soak.invented import messages, write_export
-from soak.killing import Command, Try, kill_often
+from soak.killing import Command, await_end_of_group
 from soak.outcome import Outcome
 
 _EXAMPLES = Path(__file__).resolve().parents[1] / "examples"
@@ -38,7 +38,8 @@ class Desk:
         labels = str(_EXAMPLES / "annotations.jsonl")
         Command(("train", "--labels", labels, "--out", str(self.bundle)), self._settings).run()
         self.wanted = folder / "undisturbed.parquet"
-        self.command(self.wanted, "--jobs", "1").run()
+        report = json.loads(self.command(self.wanted, "--jobs", "1").run())
+        self.n_chunks = int(report["chunks"]["done"])
 
     def command(self, target: Path, *options: str) -> Command:
         """Return the command that tags the posts."""
@@ -54,29 +55,56 @@ class Desk:
 
 
 def kill_tagging(outcome: Outcome, folder: Path, options: tuple[int, int, int]) -> None:
-    """Kill runs on two processes; ``options`` are how many kills, the seed, how many messages."""
+    """Kill runs on two processes at random moments; ``options`` are how many kills, the seed, how many messages.
+
+    Moments are counted in chunks that are done: the time until the first is the start of the processes.
+    """
     n_kills, seed, n_messages = options
     desk = Desk(folder, n_messages, seed)
-    resumed = []
-
-    def target(number: int) -> Path:
-        return folder / f"tags{number}.parquet"
-
-    def prepare(number: int) -> Command:
-        target(number).unlink(missing_ok=True)
-        return desk.command(target(number), "--jobs", "2")
-
-    def check(number: int) -> Iterator[str]:
-        kept = len(list(partial_path(target(number)).glob("*.chunk")))
-        report = json.loads(desk.command(target(number), "--jobs", "2").run())
-        resumed.append(report["chunks"]["resumed"])
+    chance = random.Random(seed)
+    resumed = 0
+    for number in range(n_kills):
+        target = folder / f"tags{number}.parquet"
+        command = desk.command(target, "--jobs", "2")
+        n_chunks = round((number + chance.random()) / n_kills * (desk.n_chunks - 4))
+        kept = _killed(command, target, n_chunks, chance.random() / 10)
+        report = json.loads(command.run())
+        outcome.tries += 1
+        resumed += report["chunks"]["resumed"]
+        wrong = list(desk.unlike(target))
         if report["chunks"]["resumed"] != kept:
-            yield f"{kept} chunks were done, {report['chunks']['resumed']} of them were used"
-        yield from desk.unlike(target(number))
-        target(number).unlink()
+            wrong.append(f"{kept} chunks were done, {report['chunks']['resumed']} of them were used")
+        outcome.failures += [f"kill {number} after {n_chunks} chunks: {each}" for each in wrong]
+        print(
+            f"  {outcome.part}: kill {number + 1} of {n_kills} after {kept} of {desk.n_chunks} chunks",
+            flush=True,
+        )
+        target.unlink()
+    outcome.note = f"{n_messages:,} messages, {desk.n_chunks} chunks; {resumed:,} were not done again"
 
-    kill_often(outcome, n_kills, seed, Try(prepare, check))
-    outcome.note += f", {n_messages:,} messages; {sum(resumed):,} chunks were not done again"
+
+def _killed(command: Command, target: Path, n_chunks: int, pause: float) -> int:
+    """Kill a run after so many chunks and a pause; return how many were done by then.
+
+    Raises
+    ------
+    RuntimeError
+        It had ended before, or a process that it started lives on.
+    """
+    process = command.start()
+    while process.poll() is None and _n_done(target) < n_chunks:
+        time.sleep(0.005)
+    time.sleep(pause)
+    process.kill()
+    process.wait()
+    await_end_of_group(process.pid)
+    if target.exists():
+        raise RuntimeError("the run had ended before it could be killed")
+    return _n_done(target)
+
+
+def _n_done(target: Path) -> int:
+    return len(list(partial_path(target).glob("*.chunk")))
 
 
 def kill_workers(outcome: Outcome, folder: Path, options: tuple[int, int, int]) -> None:
@@ -104,7 +132,7 @@ def _kill_after(cluster: LocalDask, target: Path, n_chunks: int) -> None:
     """Kill a worker when so many chunks are done."""
     pid = cluster.worker_pids()[0]
     deadline = time.monotonic() + 60
-    while time.monotonic() < deadline and len(list(partial_path(target).glob("*.chunk"))) < n_chunks:
+    while time.monotonic() < deadline and _n_done(target) < n_chunks:
         if target.exists():
             return
         time.sleep(0.01)
