@@ -70,10 +70,10 @@ report: $(VENV)/.base ## Write the project's figures (status, agreement, evaluat
 serve: $(VENV)/.base ## Serve the HTTP API and its page on 127.0.0.1 [PORT=8000]
 	@$(RUN) serve $(if $(PORT),--port $(PORT))
 
-tag: $(VENV)/.base ## Tag a file of posts: IN=FILE OUT=FILE (.parquet, .csv, .jsonl)
+tag: $(VENV)/.base ## Tag posts: IN=FILE, FOLDER or ledger, OUT=FILE (.parquet, .csv, .jsonl) [ARGS="--changed"]
 	@$(call need,IN,the posts to tag)
 	@$(call need,OUT,the file to write)
-	@$(RUN) tag "$(IN)" "$(OUT)"
+	@$(RUN) tag $(ARGS) "$(IN)" "$(OUT)"
 
 status: $(VENV)/.base ## What is where: posts, tasks, annotations, model, last sync
 	@$(RUN) status

@@ -15,3 +15,7 @@ class BundleError(TalkingPointsError):
 
 class ModelNotFoundError(TalkingPointsError):
     """No such model version, or no model is active yet."""
+
+
+class WorkersLostError(TalkingPointsError):
+    """The processes or machines that do the work ended, or cannot be reached."""

@@ -12,6 +12,7 @@ from pathlib import Path
 from annotations.errors import TalkingPointsError
 from annotations.testing import NoServerError, postgresql_server
 from benchmarks.local_studio import studio_environment, temporary_studio
+from soak.bulk_kills import kill_tagging, kill_workers
 from soak.examples import many_examples
 from soak.fuzzing import NAMES, fuzz, missing
 from soak.import_kills import kill_imports
@@ -21,7 +22,7 @@ from soak.server_kills import kill_servers
 from soak.studio_kills import desk, kill_pulls, kill_pushes
 from soak.train_kills import kill_trainings
 
-PARTS = ("import", "push", "pull", "server", "train", "fuzz", "examples", "large")
+PARTS = ("import", "push", "pull", "server", "train", "bulk", "fuzz", "examples", "large")
 
 
 def main(arguments: list[str]) -> int:
@@ -32,6 +33,7 @@ def main(arguments: list[str]) -> int:
         "import": _imports,
         "push+pull+server": _studio,
         "train": _trainings,
+        "bulk": _tagging,
         "fuzz": _fuzzing,
         "examples": _examples,
         "large": _large,
@@ -55,6 +57,7 @@ def _options(arguments: list[str]) -> argparse.Namespace:
     parser.add_argument(
         "--messages", type=int, default=15_000, help="messages of the file whose import is killed"
     )
+    parser.add_argument("--tagged", type=int, default=6_000, help="messages whose tagging is killed")
     parser.add_argument("--server-kills", type=int, default=8, help="kills of Label Studio itself")
     parser.add_argument("--fuzz-seconds", type=int, default=120, help="of each format")
     parser.add_argument("--examples", type=int, default=3_000, help="of each property")
@@ -108,6 +111,14 @@ def _trainings(options: argparse.Namespace, scratch: Path) -> Iterator[Outcome]:
     with measured(Outcome("kills of train")) as outcome:
         kill_trainings(outcome, scratch / "train", options.kills, options.seed)
     yield outcome
+
+
+def _tagging(options: argparse.Namespace, scratch: Path) -> Iterator[Outcome]:
+    for name, part in (("tag", kill_tagging), ("a worker of tag", kill_workers)):
+        n_kills = options.kills if part is kill_tagging else max(1, options.kills // 5)
+        with measured(Outcome(f"kills of {name}")) as outcome:
+            part(outcome, scratch / f"bulk-{part.__name__}", (n_kills, options.seed, options.tagged))
+        yield outcome
 
 
 def _fuzzing(options: argparse.Namespace, scratch: Path) -> Iterator[Outcome]:

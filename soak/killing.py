@@ -105,7 +105,7 @@ class Command:
             return False
         process.send_signal(signal.SIGKILL)
         process.wait()
-        _await_end_of_group(process.pid)
+        await_end_of_group(process.pid)
         return True
 
 
@@ -118,7 +118,14 @@ def _processor_time(pid: int) -> float:
         return 0.0  # it has ended
 
 
-def _await_end_of_group(group: int) -> None:
+def await_end_of_group(group: int) -> None:
+    """Wait until no process of a group is left.
+
+    Raises
+    ------
+    RuntimeError
+        One lives on; it is ended.
+    """
     deadline = time.monotonic() + _ORPHANS_END
     while time.monotonic() < deadline:
         try:

@@ -243,7 +243,7 @@ def _parquet_items(sample: Sample, columns: dict[str, str], reader: RowReader) -
     try:
         with parquet.ParquetFile(sample.path) as table:
             for batch in table.iter_batches(_BATCH_ROWS, columns=list(dict.fromkeys(columns.values()))):
-                for row in _in_microseconds(batch).to_pylist():
+                for row in in_microseconds(batch).to_pylist():
                     number += 1
                     yield reader.item(
                         f"row {number}", {ours: row[theirs] for ours, theirs in columns.items()}
@@ -253,7 +253,7 @@ def _parquet_items(sample: Sample, columns: dict[str, str], reader: RowReader) -
         yield RefusedItem(f"row {number + 1} and on", reason)
 
 
-def _in_microseconds(batch: pyarrow.RecordBatch) -> pyarrow.RecordBatch:
+def in_microseconds(batch: pyarrow.RecordBatch) -> pyarrow.RecordBatch:
     """Cut nanoseconds off, which Python's datetime does not have."""
     for index, column in enumerate(batch.schema):
         if pyarrow.types.is_timestamp(column.type) and column.type.unit == "ns":

@@ -20,7 +20,7 @@ from classifiers.training import TrainingOptions
 from classifiers.validation import Plan, cross_validate
 from service.cli import console
 from service.cli.evaluation_tables import print_evaluation
-from service.cli.learning import labels_in_use
+from service.cli.learning import labels_in_use, scheduler_option, workers_of
 from service.cli.models import chosen_scorer, model_option
 from service.settings import Settings
 
@@ -32,6 +32,7 @@ class _Ways(TypedDict):
     robustness: bool
     seed: int
     jobs: int
+    scheduler: str | None
 
 
 @click.command("evaluate")
@@ -50,6 +51,7 @@ class _Ways(TypedDict):
 )
 @click.option("--seed", type=int, default=0, show_default=True, help="Of the folds of a cross-validation.")
 @click.option("--jobs", type=int, default=1, show_default=True, help="Processes; the figures are the same.")
+@scheduler_option
 @console.json_option
 def evaluate_command(
     model: Path | None, labels: Path | None, cross_validate: bool, as_json: bool, **ways: Unpack[_Ways]
@@ -65,8 +67,11 @@ def evaluate_command(
             raise click.UsageError("--model needs --labels: posts that this model was not trained on.")
         annotations = labels_in_use(settings, labels, console.codebook(settings))
         plan = Plan(splits=not ways["quick"], robustness=ways["robustness"], n_jobs=ways["jobs"])
-        figures = validate(settings, annotations, ways["seed"], plan)
+        with workers_of(ways["scheduler"]):
+            figures = validate(settings, annotations, ways["seed"], plan)
     else:
+        if ways["scheduler"] is not None:
+            raise click.UsageError("--scheduler goes with a cross-validation; a model is judged here.")
         scorer = chosen_scorer(settings, model)
         annotations = labels_in_use(settings, labels, scorer.codebook)
         with console.progress("Evaluating") as progress:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from pathlib import Path
 from typing import TypedDict, Unpack, get_args
@@ -23,6 +24,20 @@ from service.cli import console
 from service.settings import Settings
 
 labels_option = console.labels_option
+scheduler_option = click.option(
+    "--scheduler",
+    metavar="ADDRESS",
+    help="Train on the workers of a Dask scheduler, such as tcp://127.0.0.1:8786.",
+)
+
+
+def workers_of(scheduler: str | None) -> AbstractContextManager[None]:
+    """Have what is done in parallel done by the workers of a scheduler, if one is named."""
+    if scheduler is None:
+        return nullcontext()
+    from classifiers.dask_cluster import on_cluster  # noqa: PLC0415 - slow to import, and rarely wanted
+
+    return on_cluster(scheduler)
 
 
 def labels_in_use(settings: Settings, file: Path | None, codebook: Codebook) -> list[Annotation]:
@@ -88,6 +103,7 @@ class _Thresholds(TypedDict):
 )
 @click.option("--seed", type=int, default=0, show_default=True)
 @click.option("--jobs", type=int, default=1, show_default=True, help="Processes; the result is the same.")
+@scheduler_option
 @click.option(
     "--policy",
     type=click.Choice(get_args(Policy)),
@@ -139,6 +155,7 @@ def train_command(
     out: Path | None,
     seed: int,
     jobs: int,
+    scheduler: str | None,
     activate: Activate,
     with_curve: bool,
     as_json: bool,
@@ -151,7 +168,8 @@ def train_command(
     settings = console.settings()
     annotations = labels_in_use(settings, labels, console.codebook(settings))
     options = TrainingOptions(seed=seed, n_jobs=jobs, thresholds=ThresholdOptions(**thresholds))
-    made = fit(settings, annotations, options, with_curve=with_curve)
+    with workers_of(scheduler):
+        made = fit(settings, annotations, options, with_curve=with_curve)
     if out is not None:
         version = made.write(out)
         if as_json:
