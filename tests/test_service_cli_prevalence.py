@@ -82,7 +82,14 @@ def _rows(done: Result) -> dict[tuple[str, str], dict[str, Any]]:
 def test_shares_of_the_ledger_hold_the_truth(workspace: _Workspace) -> None:
     """All posts and months, valid, from the random quota; the table says the same."""
     done = workspace(
-        "prevalence", "--labels", workspace.labels, "--by", "month", "--json", "--out", workspace.home / "shares.csv"
+        "prevalence",
+        "--labels",
+        workspace.labels,
+        "--by",
+        "month",
+        "--json",
+        "--out",
+        workspace.home / "shares.csv",
     )
     rows = _rows(done)
     for tag, share in workspace.truth.items():
