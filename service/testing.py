@@ -98,14 +98,19 @@ class InProcessClient:
 
 
 @contextmanager
-def in_process(app: FastAPI) -> Iterator[InProcessClient]:
-    """Start ``app`` on an event loop of its own and yield a client of it; the app is shut down at the end."""
-    transport = httpx.ASGITransport(app, raise_app_exceptions=False)
+def in_process(
+    app: FastAPI, *, server: str = "127.0.0.1", caller: str = "127.0.0.1"
+) -> Iterator[InProcessClient]:
+    """Start ``app`` on an event loop of its own and yield a client of it; the app is shut down at the end.
+
+    ``server`` and ``caller`` are the addresses of the two ends, as the app is told them.
+    """
+    transport = httpx.ASGITransport(app, raise_app_exceptions=False, client=(caller, 50_000))
     with (
         start_blocking_portal() as portal,
         portal.wrap_async_context_manager(app.router.lifespan_context(app)),
         portal.wrap_async_context_manager(
-            httpx.AsyncClient(transport=transport, base_url="http://test")
+            httpx.AsyncClient(transport=transport, base_url=f"http://{server}:8000")
         ) as client,
     ):
         yield InProcessClient(portal, client)

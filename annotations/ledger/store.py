@@ -50,6 +50,21 @@ class Ledger:
         except SQLAlchemyError as error:
             raise _explained(error, self.where) from error
 
+    @contextmanager
+    def reading(self) -> Iterator[Connection]:
+        """Yield a connection that only reads: it neither waits for a writer nor keeps one waiting.
+
+        Raises
+        ------
+        LedgerError
+            The database is gone, or damaged.
+        """
+        try:
+            with self.engine.connect().execution_options(only_reads=True) as connection:
+                yield connection
+        except SQLAlchemyError as error:
+            raise _explained(error, self.where) from error
+
     def close(self) -> None:
         """Release the connections."""
         self.engine.dispose()
@@ -148,7 +163,8 @@ def _prepare_sqlite(connection: Any, _record: Any) -> None:
 
 def _begin_immediately(connection: Connection) -> None:
     # A transaction that first reads and then writes would fail under a concurrent writer instead of waiting.
-    connection.exec_driver_sql("BEGIN IMMEDIATE")
+    only_reads = connection.get_execution_options().get("only_reads", False)
+    connection.exec_driver_sql("BEGIN" if only_reads else "BEGIN IMMEDIATE")
 
 
 def _explained(error: SQLAlchemyError, where: str) -> LedgerError:

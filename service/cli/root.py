@@ -40,6 +40,8 @@ _MODULES = {
     "tag": "tagging",
     "status": "status",
     "serve": "serving",
+    "keys": "keys",
+    "audit": "audit",
     "settings": "status",
     "report": "reporting",
     "backup": "keeping",
