@@ -24,6 +24,7 @@ from service.keys import LOCAL, Caller, KeyRing
 from service.origins import Origins, client_address, is_cross_site, is_local, server_address
 from service.problems import (
     FORBIDDEN,
+    HEAD_TOO_LARGE,
     MISDIRECTED,
     TOO_MANY_REQUESTS,
     UNAUTHORIZED,
@@ -97,6 +98,10 @@ class Guard:
             self.n_running -= 1
 
     def _misplaced(self, scope: Scope, headers: Headers) -> Response | None:
+        # Uvicorn's own cap only ends a head that has not arrived whole.
+        if _head_bytes(scope) > self.settings.max_header_bytes:
+            detail = f"The address and headers are larger than {self.settings.max_header_bytes} bytes."
+            return _refusal(scope, HEAD_TOO_LARGE, detail)
         if not self.origins.is_ours(scope, headers):
             detail = "The Host is no name of this service; TALKINGPOINTS_ALLOWED_HOSTS adds names."
             return _refusal(scope, MISDIRECTED, detail)
@@ -154,6 +159,11 @@ def unauthorized(scope: Scope, detail: str) -> Response:
     if not scope["path"].startswith(("/v1/", STUDIO)):
         response.headers.append("WWW-Authenticate", _PAGES)
     return response
+
+
+def _head_bytes(scope: Scope) -> int:
+    n_bytes = sum(len(name) + len(value) + 4 for name, value in scope["headers"])
+    return n_bytes + len(scope.get("raw_path", b"")) + len(scope.get("query_string", b""))
 
 
 def _refusal(scope: Scope, kind: Kind, detail: str, headers: Mapping[str, str] | None = None) -> Response:

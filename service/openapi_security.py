@@ -28,9 +28,10 @@ _AT_THE_DOOR = (
     problems.FORBIDDEN,
     problems.MISDIRECTED,
     problems.TOO_MANY_REQUESTS,
+    problems.HEAD_TOO_LARGE,
     problems.UNAVAILABLE,
 )
-_PROBES = (problems.FORBIDDEN, problems.MISDIRECTED, problems.UNAVAILABLE)
+_PROBES = (problems.FORBIDDEN, problems.MISDIRECTED, problems.HEAD_TOO_LARGE, problems.UNAVAILABLE)
 
 
 def add_security(document: dict[str, Any]) -> None:

@@ -54,6 +54,7 @@ UNSUPPORTED_MEDIA_TYPE = Kind("unsupported-media-type", 415, "The media type is 
 MISDIRECTED = Kind("misdirected", 421, "The request is for another host")
 INVALID_REQUEST = Kind("invalid-request", 422, "The request is not valid")
 TOO_MANY_REQUESTS = Kind("too-many-requests", 429, "The caller makes too many requests")
+HEAD_TOO_LARGE = Kind("head-too-large", 431, "The address and headers are too large")
 INTERNAL = Kind("internal", 500, "The service failed")
 STUDIO_FAILED = Kind("studio-failed", 502, "Label Studio failed")
 NOT_READY = Kind("not-ready", 503, "No model is ready")
@@ -71,6 +72,7 @@ KINDS = (
     MISDIRECTED,
     INVALID_REQUEST,
     TOO_MANY_REQUESTS,
+    HEAD_TOO_LARGE,
     INTERNAL,
     STUDIO_FAILED,
     NOT_READY,

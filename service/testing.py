@@ -18,6 +18,7 @@ from fastapi import FastAPI
 
 from annotations.codebook import Codebook, Family, Tag
 from classifiers.predictions import Decision, Evidence, Prediction, TagPrediction
+from service.app import uvicorn_options
 
 
 def small_codebook() -> Codebook:
@@ -120,7 +121,8 @@ def in_process(
 def on_a_socket(app: FastAPI) -> Iterator[int]:
     """Serve ``app`` with uvicorn on a free port of 127.0.0.1 and yield the port; stop at the end."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
-        server = uvicorn.Server(uvicorn.Config(app, log_config=None, access_log=False, server_header=False))
+        options = uvicorn_options(app.state.settings) | {"host": "127.0.0.1", "port": 0}
+        server = uvicorn.Server(uvicorn.Config(app, **options))
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
         thread.start()
         while not server.started and thread.is_alive():

@@ -8,6 +8,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import click
 import uvicorn
@@ -22,6 +23,9 @@ from service.logs import configure_logging
 from service.ports import require_port
 from service.settings import METRICS_FOLDER, Settings, child_environment, load_settings
 from service.tagger import ActiveModel
+
+_LOADING_SECONDS = 60
+"""How long a worker may not answer its supervisor, as while it loads a model, before it is replaced."""
 
 
 @click.command("serve")
@@ -45,7 +49,11 @@ def serve_command(host: str | None, port: int | None, workers: int | None) -> No
     with tempfile.TemporaryDirectory(prefix="talkingpoints-metrics-") as shared:
         # The workers are new processes: they read these settings from the environment.
         os.environ.update(child_environment(settings) | {METRICS_FOLDER: shared})
-        uvicorn.run(FACTORY, factory=True, workers=settings.workers, **options)
+        several: dict[str, Any] = {
+            "workers": settings.workers,
+            "timeout_worker_healthcheck": _LOADING_SECONDS,
+        }
+        uvicorn.run(FACTORY, factory=True, **several, **options)
 
 
 @contextmanager
