@@ -38,10 +38,7 @@ class Origins:
         return host is None or self._is_ours(host, server_address(scope))
 
     def _decide(self, host: str, server: str) -> bool:
-        found = _AUTHORITY.fullmatch(host)
-        if found is None:
-            return False
-        name = found[1].strip("[]").lower().rstrip(".")
+        name = _name(host)
         if name in self._names:
             return True
         if is_loopback(name):
@@ -51,6 +48,13 @@ class Origins:
             return ipaddress.ip_address(name) == ipaddress.ip_address(server)
         except ValueError:
             return False
+
+
+@lru_cache(maxsize=256)
+def _name(host: str) -> str:
+    """Return the name in a ``Host`` header; empty where it is none."""
+    found = _AUTHORITY.fullmatch(host)
+    return found[1].strip("[]").lower().rstrip(".") if found else ""
 
 
 def is_cross_site(scope: Scope, headers: Headers) -> bool:
@@ -85,7 +89,13 @@ def client_address(scope: Scope) -> str:
 
 
 def is_local(scope: Scope, headers: Headers) -> bool:
-    """Tell whether a program of this machine calls, and not a proxy for somebody else."""
-    if any(name in headers for name in _FORWARDED):
+    """Tell whether a program of this machine calls, and not a proxy for somebody else.
+
+    A proxy is known by the headers it adds, or by the name it passes on. One that adds none and passes on no name
+    cannot be told from a program of this machine: for that there is the setting `require_keys`.
+    """
+    if any(name in headers for name in _FORWARDED) or not is_loopback(
+        _name(headers.get("host", "localhost"))
+    ):
         return False
     return is_loopback(server_address(scope)) and is_loopback(client_address(scope))

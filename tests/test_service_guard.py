@@ -198,9 +198,13 @@ def test_hosts(home: Path, host: str, is_ours: bool) -> None:
         "allowed_hosts": "tags.example.org, other",
         "studio_backend_url": "http://studio-calls.example.org",
     }
+    key = _key(home, "predict")
     with in_process(_app(home, **chosen)) as client:
-        answer = client.get("/v1/models", headers={"Host": host})
-    assert answer.status_code == (200 if is_ours else 421)
+        answer = client.get("/v1/models", headers={"Host": host} | key)
+        assert answer.status_code == (200 if is_ours else 421)
+        # Called by another name than those of this machine, it is called through a proxy.
+        keyless = client.get("/v1/models", headers={"Host": host}).status_code
+        assert keyless == (421 if not is_ours else 401 if "example" in host else 200)
 
 
 @pytest.mark.parametrize(
