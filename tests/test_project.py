@@ -19,6 +19,8 @@ DOCUMENTS = (
     "docs/api.md",
     "docs/exports.md",
     "docs/models.md",
+    "docs/operations.md",
+    "docs/security.md",
     "examples/README.md",
 )
 
