@@ -65,11 +65,18 @@ class ServingSettings(BaseSettings):
     )
     header_seconds: Seconds = Field(
         default=10.0,
-        description="How long the head of a request may take to arrive, or a connection be silent.",
+        description="How long the head of a request may take to arrive.",
     )
     body_seconds: Seconds = Field(
         default=30.0,
         description="How long the body of a request may take to arrive; of a stream, the next piece of it.",
+    )
+    keep_alive_seconds: int = Field(
+        default=75,
+        ge=1,
+        le=3600,
+        description="How long a connection is kept for the next request. It should be longer than clients and proxies "
+        "keep theirs: else one may be closed just as it is used again.",
     )
     drain_seconds: float = Field(
         default=1.0,
