@@ -61,7 +61,7 @@ def _options(arguments: list[str]) -> argparse.Namespace:
     parser.add_argument("--fuzz-seconds", type=int, default=120, help="of each format")
     parser.add_argument("--examples", type=int, default=3_000, help="of each property")
     parser.add_argument("--large-mb", type=int, default=2_048, help="size of the very large file")
-    parser.add_argument("--requests", type=int, default=200_000, help="good and bad requests to a server")
+    parser.add_argument("--mixed-requests", type=int, default=200_000, help="good and bad requests")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--scratch", type=Path, help="where temporary files go (several GB)")
     return parser.parse_args(arguments)
@@ -138,7 +138,7 @@ def _requests(options: argparse.Namespace, scratch: Path) -> Iterator[Outcome]:
     with measured(Outcome("requests to a server")) as outcome:
         home = scratch / "requests"
         home.mkdir()
-        storm(outcome, home, options.requests, options.seed)
+        storm(outcome, home, options.mixed_requests, options.seed)
     yield outcome
 
 
