@@ -44,7 +44,7 @@ class ServingSettings(BaseSettings):
         default=64, ge=4, le=500, description="How deep objects and lists of a JSON body may be nested."
     )
     max_header_bytes: int = Field(
-        default=16 * 1024,
+        default=64 * 1024,
         ge=1024,
         le=MIB,
         description="Largest head of a request (its address and headers) in bytes.",

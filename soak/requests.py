@@ -196,7 +196,7 @@ def _invented(rng: random.Random) -> _Request:  # noqa: PLR0911 - one return a k
     if kind == 16:
         return _Request("GET", f"/{rng.random()}", (404,))
     if kind == 17:
-        headers = rng.choice(({"Host": f"h{rng.random()}.example"}, {"X": "a" * 17_000}))
+        headers = rng.choice(({"Host": f"h{rng.random()}.example"}, {"X": "a" * 66_000}))
         return _Request("GET", "/v1/models", (421, 431, 400), {"headers": headers})
     if kind == 18:
         headers = rng.choice(
