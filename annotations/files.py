@@ -16,6 +16,10 @@ MEDIUM_ERRORS = {errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EROFS, errno.EFBIG
 """What the operating system says where a disk is full, failing or read-only."""
 
 
+FORMULA_STARTS = "=+-@\t\r\n＝＋－＠"
+"""What a cell begins with that a spreadsheet might run; the wide forms are taken for the others by some."""
+
+
 @contextmanager
 def atomic_path(path: Path, *, mode: int | None = None) -> Iterator[Path]:
     """Yield a temporary path beside ``path`` that takes its place when the block ends without an error.
@@ -69,11 +73,11 @@ def write_private(path: Path, text: str) -> None:
 
 
 def neutral_cell(value: Any) -> Any:
-    """Return ``value`` so that no spreadsheet runs it as a formula (a leading ``'`` before ``= + - @`` and tabs).
+    """Return ``value`` so that no spreadsheet runs it as a formula (a leading ``'`` before what begins one).
 
     Numbers pass as they are.  Source: OWASP, "CSV Injection".
     """
-    if isinstance(value, str) and value and value[0] in "=+-@\t\r":
+    if isinstance(value, str) and value and value[0] in FORMULA_STARTS:
         return "'" + value
     return value
 

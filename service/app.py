@@ -6,27 +6,36 @@ import asyncio
 import contextlib
 import logging
 import os
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from importlib.metadata import version
 from typing import Any
 
-from fastapi import FastAPI
+from fastapi import APIRouter, Depends, FastAPI
 from fastapi.concurrency import run_in_threadpool
 from starlette.middleware import Middleware
 
 from classifiers.registry import Registry
 from classifiers.scorer import Scorer
 from service import problems
+from service.audit import Auditor
+from service.draining import Draining
 from service.errors import NotReadyError
 from service.exchange import Exchange
-from service.limits import BodyLimit
+from service.guard import Guard
+from service.keys import KeyRing, check_safe_to_serve
+from service.limits import BodyCaps, BodyLimit
 from service.logs import configure_logging
+from service.metrics import Metrics, counted
 from service.openapi import build_document
+from service.protocol import HEADER_SECONDS
+from service.routes import metrics as metrics_routes
 from service.routes import models as models_routes
 from service.routes import predict, probes, studio
+from service.routes.access import require_key, require_page, require_scope
 from service.routes.pages import pages_router
-from service.settings import Settings, check_safe_to_serve, load_settings, unknown_variables
+from service.settings import Settings, load_settings, metrics_folder, unknown_variables
 from service.studio_backend import StudioBackend
+from service.studio_leading import LeadingSync
 from service.studio_sync import StudioSync
 from service.studio_work import StudioWork
 from service.tagger import ActiveModel, FixedModel, ModelSource, Tagger
@@ -34,6 +43,9 @@ from service.tagger import ActiveModel, FixedModel, ModelSource, Tagger
 FACTORY = "service.app:app_from_environment"
 
 _LOG = logging.getLogger("talkingpoints.service")
+
+# FastAPI would hand bodies, parsed values and exceptions to OpenTelemetry where somebody sets that up: texts.
+_NO_TELEMETRY: Any = dict.fromkeys(("tracing", "metrics", "logs", "operation_spans", "auto_configure"), False)
 
 
 def create_app(settings: Settings, tagger: Tagger | None = None) -> FastAPI:
@@ -44,14 +56,17 @@ def create_app(settings: Settings, tagger: Tagger | None = None) -> FastAPI:
     if tagger is not None:
         return build_app(settings, FixedModel(tagger))
     models = ActiveModel(Registry(settings.workspace.models_path), Scorer.load)
-    return build_app(settings, models, StudioSync(settings, StudioWork(settings, models)))
+    sync = StudioSync(settings, StudioWork(settings, models))
+    return build_app(settings, models, LeadingSync(settings.workspace.home, sync))
 
 
-def build_app(settings: Settings, models: ModelSource, sync: StudioSync | None = None) -> FastAPI:
+def build_app(settings: Settings, models: ModelSource, sync: LeadingSync | None = None) -> FastAPI:
     """Build the service over a source of models; they are loaded when the app starts, not before.
 
     ``sync`` follows Label Studio while the app runs.
     """
+    numbers = Metrics(settings.workspace.models_path, metrics_folder())
+    ring, auditor = KeyRing(settings), Auditor(settings)
     app = _TaggingApp(
         title="Talking Points",
         version=version("talking-points"),
@@ -62,27 +77,47 @@ def build_app(settings: Settings, models: ModelSource, sync: StudioSync | None =
         docs_url=None,
         redoc_url=None,
         redirect_slashes=False,
+        telemetry=_NO_TELEMETRY,
         lifespan=_lifespan,
         middleware=[
-            Middleware(Exchange),
-            Middleware(
-                BodyLimit,
-                limit=settings.max_body_bytes,
-                paths=dict.fromkeys(
-                    (predict.BATCH_PATH, studio.PREDICT_PATH, studio.WEBHOOK_PATH),
-                    settings.max_batch_body_bytes,
-                ),
-            ),
+            Middleware(Exchange, metrics=numbers),
+            Middleware(Guard, settings=settings, ring=ring, auditor=auditor),
+            Middleware(BodyLimit, caps=_body_caps(settings)),
         ],
     )
     app.state.settings = settings
-    app.state.models = models
+    app.state.models = counted(models, numbers)
+    app.state.metrics = numbers
+    app.state.ring, app.state.auditor = ring, auditor
+    app.state.draining = Draining(settings.drain_seconds)
     app.state.studio_backend = StudioBackend(settings, models)
     app.state.studio_sync = sync
     problems.install(app)
-    for router in (predict.router, models_routes.router, studio.router, probes.router, pages_router()):
-        app.include_router(router)
+    for router, needed in _routers():
+        app.include_router(router, dependencies=needed)
     return app
+
+
+def _routers() -> list[tuple[APIRouter, Sequence[Any]]]:
+    """Return the routers, each with what it asks of callers; routes may ask for more."""
+    return [
+        (predict.router, [Depends(require_scope("predict"))]),
+        (models_routes.router, [Depends(require_key)]),
+        (studio.router, []),  # has passwords of its own
+        (probes.router, []),  # anybody may ask whether it lives
+        (metrics_routes.router, [Depends(require_scope("admin"))]),
+        (pages_router(), [Depends(require_page)]),
+    ]
+
+
+def _body_caps(settings: Settings) -> BodyCaps:
+    large = (predict.BATCH_PATH, studio.PREDICT_PATH, studio.WEBHOOK_PATH)
+    return BodyCaps(
+        limit=settings.max_body_bytes,
+        seconds=settings.body_seconds,
+        depth=settings.max_json_depth,
+        paths=dict.fromkeys(large, settings.max_batch_body_bytes),
+    )
 
 
 def app_from_environment() -> FastAPI:
@@ -91,7 +126,7 @@ def app_from_environment() -> FastAPI:
     Raises
     ------
     SettingsError
-        A setting cannot be used, or the host is not a loopback address.
+        A setting cannot be used, or others can reach the host and there is no API key.
     """
     settings = load_settings()
     check_safe_to_serve(settings)
@@ -109,7 +144,7 @@ def uvicorn_options(settings: Settings) -> dict[str, Any]:
     Raises
     ------
     SettingsError
-        The host is not a loopback address.
+        Others can reach the host, and there is no API key.
     """
     check_safe_to_serve(settings)
     return {
@@ -118,7 +153,12 @@ def uvicorn_options(settings: Settings) -> dict[str, Any]:
         "log_config": None,
         "access_log": False,
         "server_header": False,
-        "timeout_graceful_shutdown": 30,
+        "http": "service.protocol:PatientProtocol",
+        "h11_max_incomplete_event_size": settings.max_header_bytes,
+        # Whose request a proxy passes on is nothing we need; that it does is told from its headers.
+        "proxy_headers": False,
+        "timeout_keep_alive": settings.keep_alive_seconds,
+        "timeout_graceful_shutdown": settings.shutdown_seconds,
     }
 
 
@@ -143,23 +183,27 @@ def _tag_ids(models: ModelSource) -> tuple[str, ...]:
 
 
 @contextlib.asynccontextmanager
-async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
+async def _lifespan(app: FastAPI) -> AsyncIterator[dict[str, Any]]:
     models: ModelSource = app.state.models
     settings: Settings = app.state.settings
+    draining: Draining = app.state.draining
     await run_in_threadpool(models.refresh)
     watcher = asyncio.create_task(_watch(models, settings.model_check_seconds))
-    sync: StudioSync | None = app.state.studio_sync
+    sync: LeadingSync | None = app.state.studio_sync
     if sync is not None:
         sync.start()
     try:
-        yield
+        with draining.on_sigterm():
+            yield {HEADER_SECONDS: settings.header_seconds}
     finally:
         if sync is not None:
             await run_in_threadpool(sync.stop)
-        await run_in_threadpool(app.state.studio_backend.close)
+        for opened in (app.state.studio_backend, app.state.ring, app.state.auditor):
+            await run_in_threadpool(opened.close)
         watcher.cancel()
         with contextlib.suppress(asyncio.CancelledError):
             await watcher
+        app.state.metrics.end(os.getpid())
 
 
 async def _watch(models: ModelSource, seconds: float) -> None:

@@ -12,7 +12,9 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from service.guard import CALLER
 from service.logs import described
+from service.metrics import METHODS, Metrics
 from service.problems import INTERNAL, problem_response
 
 _LOG = logging.getLogger("talkingpoints.access")
@@ -40,11 +42,12 @@ class Exchange:
 
     It takes a request id from ``X-Request-ID`` where that is plain, or makes one; adds those security headers
     that a route has not set; answers HEAD as GET without its body; turns an unexpected exception into a
-    problem with status 500; and logs route, status and time.  Neither address, query nor body is logged.
+    problem with status 500; and logs and counts route, status and time.  Neither address, query nor body is logged.
     """
 
-    def __init__(self, app: ASGIApp) -> None:
+    def __init__(self, app: ASGIApp, *, metrics: Metrics | None = None) -> None:
         self.app = app
+        self.metrics = metrics
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
@@ -67,13 +70,19 @@ class Exchange:
             response = problem_response(Request(inner), INTERNAL, detail)
             await response(inner, receive, answer)
         finally:
+            seconds = time.perf_counter() - started
+            route = getattr(inner.get("route"), "path", "unmatched")
+            caller = inner.get(CALLER)
             fields |= {
                 "request_id": answer.request_id,
-                "method": scope["method"],
-                "route": getattr(inner.get("route"), "path", "unmatched"),
+                "method": scope["method"] if scope["method"] in METHODS else "other",
+                "route": route,
                 "status": answer.status,
-                "milliseconds": round((time.perf_counter() - started) * 1000, 1),
+                "milliseconds": round(seconds * 1000, 1),
+                "caller": caller.actor if caller else "nobody",
             }
+            if self.metrics is not None:
+                self.metrics.note_request(scope["method"], route, answer.status, seconds)
             level = logging.ERROR if "error" in fields else logging.INFO
             _LOG.log(level, "request", extra={"fields": fields})
 

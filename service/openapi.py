@@ -8,6 +8,7 @@ from typing import Any
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
+from service.openapi_security import add_security
 from service.problems import Problem
 from service.settings import Settings
 
@@ -21,6 +22,7 @@ _RETRY_AFTER = {
     "description": "Seconds after which to try again.",
     "schema": {"type": "string", "pattern": "^[0-9]+$"},
 }
+_CHALLENGE = {"description": "How to show who calls.", "schema": {"type": "string"}}
 _ETAG = {"description": "Names this state of the codebook.", "schema": {"type": "string"}}
 _IF_NONE_MATCH = {
     "name": "If-None-Match",
@@ -48,6 +50,7 @@ def build_document(app: FastAPI, settings: Settings, tag_ids: Sequence[str]) -> 
     schemas["BatchRequest"]["properties"]["posts"]["maxItems"] = settings.max_batch_posts
     for name in ("PredictRequest", "BatchRequest"):
         _limit_tags(schemas[name], tag_ids)
+    add_security(document)
     for operations in document["paths"].values():
         for operation in operations.values():
             _add_headers(operation["responses"])
@@ -68,5 +71,7 @@ def _add_headers(responses: dict[str, Any]) -> None:
     for status, response in responses.items():
         headers = response.setdefault("headers", {})
         headers["X-Request-ID"] = _REQUEST_ID
-        if status == "503":
+        if status in ("429", "503"):
             headers["Retry-After"] = _RETRY_AFTER
+        if status == "401":
+            headers["WWW-Authenticate"] = _CHALLENGE

@@ -45,11 +45,16 @@ class Kind:
 
 MALFORMED_BODY = Kind("malformed-body", 400, "The body cannot be read")
 UNAUTHORIZED = Kind("unauthorized", 401, "The caller is not known")
+FORBIDDEN = Kind("forbidden", 403, "The caller may not do this")
 NOT_FOUND = Kind("not-found", 404, "There is nothing at this address")
 METHOD_NOT_ALLOWED = Kind("method-not-allowed", 405, "The method is not supported here")
+REQUEST_TIMEOUT = Kind("request-timeout", 408, "The request took too long to arrive")
 TOO_LARGE = Kind("too-large", 413, "The body is too large")
 UNSUPPORTED_MEDIA_TYPE = Kind("unsupported-media-type", 415, "The media type is not supported")
+MISDIRECTED = Kind("misdirected", 421, "The request is for another host")
 INVALID_REQUEST = Kind("invalid-request", 422, "The request is not valid")
+TOO_MANY_REQUESTS = Kind("too-many-requests", 429, "The caller makes too many requests")
+HEAD_TOO_LARGE = Kind("head-too-large", 431, "The address and headers are too large")
 INTERNAL = Kind("internal", 500, "The service failed")
 STUDIO_FAILED = Kind("studio-failed", 502, "Label Studio failed")
 NOT_READY = Kind("not-ready", 503, "No model is ready")
@@ -58,11 +63,16 @@ UNAVAILABLE = Kind("unavailable", 503, "The service cannot answer now")
 KINDS = (
     MALFORMED_BODY,
     UNAUTHORIZED,
+    FORBIDDEN,
     NOT_FOUND,
     METHOD_NOT_ALLOWED,
+    REQUEST_TIMEOUT,
     TOO_LARGE,
     UNSUPPORTED_MEDIA_TYPE,
+    MISDIRECTED,
     INVALID_REQUEST,
+    TOO_MANY_REQUESTS,
+    HEAD_TOO_LARGE,
     INTERNAL,
     STUDIO_FAILED,
     NOT_READY,

@@ -10,25 +10,26 @@ import ipaddress
 import os
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 from urllib.parse import urlsplit
 
 from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic.fields import FieldInfo
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import SettingsConfigDict
 
 from annotations.codebook import default_codebook_path
 from annotations.workspace import Workspace
 from service.errors import SettingsError
+from service.serving_settings import ServingSettings
 
 PREFIX = "TALKINGPOINTS_"
-KIB, MIB = 1024, 1024 * 1024
+METRICS_FOLDER = "PROMETHEUS_MULTIPROC_DIR"
+"""The variable by which the Prometheus client knows that folder; `serve --workers` sets it for its processes."""
 
-Positive = Annotated[int, Field(ge=1)]
 
-
-class Settings(BaseSettings):
+class Settings(ServingSettings):
     """Every setting; the environment variable is ``TALKINGPOINTS_`` and the name in capitals."""
 
     model_config = SettingsConfigDict(
@@ -57,8 +58,8 @@ class Settings(BaseSettings):
     host: str = Field(
         default="127.0.0.1",
         min_length=1,
-        description="The address the service listens on. Only loopback addresses are accepted: the service "
-        "does not check keys yet. For others, put a reverse proxy that authenticates in front of it.",
+        description="The address the service listens on. Any but a loopback address is accepted only once there are "
+        "API keys (`talkingpoints keys create`).",
     )
     port: int = Field(
         default=8000, ge=0, le=65535, description="The port the service listens on; 0 takes a free one."
@@ -114,16 +115,6 @@ class Settings(BaseSettings):
         description="After how many new annotations a model is trained in the background; it becomes active if "
         "it is not worse than the one in use. 0 means never.",
     )
-    max_body_bytes: Positive = Field(
-        default=2 * MIB, description="Largest request body in bytes, for every call but the batch."
-    )
-    max_batch_body_bytes: Positive = Field(
-        default=16 * MIB, description="Largest request body in bytes of `POST /v1/predict/batch`."
-    )
-    max_text_length: Positive = Field(
-        default=100_000, description="Longest text of a post, in code points (characters of Unicode)."
-    )
-    max_batch_posts: Positive = Field(default=1_000, description="Most posts in one batch.")
     model_check_seconds: float = Field(
         default=2.0,
         ge=0,
@@ -192,6 +183,7 @@ def load_settings(**overrides: Any) -> Settings:
         ) from error
 
 
+@lru_cache(maxsize=1024)
 def is_loopback(host: str) -> bool:
     """Tell whether a host can be reached from this machine alone."""
     if host == "localhost":
@@ -200,23 +192,6 @@ def is_loopback(host: str) -> bool:
         return ipaddress.ip_address(host.strip("[]")).is_loopback
     except ValueError:
         return False
-
-
-def check_safe_to_serve(settings: Settings) -> None:
-    """Refuse to serve on an address that others can reach.
-
-    Raises
-    ------
-    SettingsError
-        The host is not a loopback address; nothing stands between it and the network yet.
-    """
-    if not is_loopback(settings.host):
-        raise SettingsError(
-            f"a start on '{settings.host}' is refused: the service does not check keys yet, "
-            "so it listens on loopback addresses only",
-            where=_variable("host"),
-            hint="Leave it at 127.0.0.1 and put a reverse proxy that authenticates (nginx, Caddy) in front.",
-        )
 
 
 def child_environment(settings: Settings) -> dict[str, str]:
@@ -229,6 +204,12 @@ def child_environment(settings: Settings) -> dict[str, str]:
         if value is not None
     }
     return inherited | shown
+
+
+def metrics_folder() -> Path | None:
+    """Return the folder in which workers share their numbers; None where a process is on its own."""
+    folder = os.environ.get(METRICS_FOLDER)
+    return Path(folder) if folder else None
 
 
 def unknown_variables(environ: Mapping[str, str]) -> tuple[str, ...]:
@@ -248,9 +229,10 @@ class SettingRow:
 
 
 def setting_rows(settings: Settings | None = None) -> list[SettingRow]:
-    """Return every setting in order, with the values in force where ``settings`` is given."""
+    """Return every setting, those of serving last, with the values in force where ``settings`` is given."""
     rows = []
-    for name, field in Settings.model_fields.items():
+    own = {name: field for name, field in Settings.model_fields.items() if name in Settings.__annotations__}
+    for name, field in (own | Settings.model_fields).items():
         value = "" if settings is None else _shown(getattr(settings, name))
         rows.append(SettingRow(_variable(name), _default(field), value, field.description or ""))
     return rows

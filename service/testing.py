@@ -18,6 +18,7 @@ from fastapi import FastAPI
 
 from annotations.codebook import Codebook, Family, Tag
 from classifiers.predictions import Decision, Evidence, Prediction, TagPrediction
+from service.app import uvicorn_options
 
 
 def small_codebook() -> Codebook:
@@ -103,14 +104,19 @@ class InProcessClient:
 
 
 @contextmanager
-def in_process(app: FastAPI) -> Iterator[InProcessClient]:
-    """Start ``app`` on an event loop of its own and yield a client of it; the app is shut down at the end."""
-    transport = httpx.ASGITransport(app, raise_app_exceptions=False)
+def in_process(
+    app: FastAPI, *, server: str = "127.0.0.1", caller: str = "127.0.0.1"
+) -> Iterator[InProcessClient]:
+    """Start ``app`` on an event loop of its own and yield a client of it; the app is shut down at the end.
+
+    ``server`` and ``caller`` are the addresses of the two ends, as the app is told them.
+    """
+    transport = httpx.ASGITransport(app, raise_app_exceptions=False, client=(caller, 50_000))
     with (
         start_blocking_portal() as portal,
         portal.wrap_async_context_manager(app.router.lifespan_context(app)),
         portal.wrap_async_context_manager(
-            httpx.AsyncClient(transport=transport, base_url="http://test")
+            httpx.AsyncClient(transport=transport, base_url=f"http://{server}:8000")
         ) as client,
     ):
         yield InProcessClient(portal, client)
@@ -120,7 +126,8 @@ def in_process(app: FastAPI) -> Iterator[InProcessClient]:
 def on_a_socket(app: FastAPI) -> Iterator[int]:
     """Serve ``app`` with uvicorn on a free port of 127.0.0.1 and yield the port; stop at the end."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
-        server = uvicorn.Server(uvicorn.Config(app, log_config=None, access_log=False, server_header=False))
+        options = uvicorn_options(app.state.settings) | {"host": "127.0.0.1", "port": 0}
+        server = uvicorn.Server(uvicorn.Config(app, **options))
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
         thread.start()
         while not server.started and thread.is_alive():

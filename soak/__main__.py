@@ -18,11 +18,12 @@ from soak.fuzzing import NAMES, fuzz, missing
 from soak.import_kills import kill_imports
 from soak.large_file import read_large
 from soak.outcome import Outcome, measured, print_table
+from soak.requests import storm
 from soak.server_kills import kill_servers
 from soak.studio_kills import desk, kill_pulls, kill_pushes
 from soak.train_kills import kill_trainings
 
-PARTS = ("import", "push", "pull", "server", "train", "bulk", "fuzz", "examples", "large")
+PARTS = ("import", "push", "pull", "server", "train", "bulk", "fuzz", "examples", "large", "requests")
 
 
 def main(arguments: list[str]) -> int:
@@ -37,6 +38,7 @@ def main(arguments: list[str]) -> int:
         "fuzz": _fuzzing,
         "examples": _examples,
         "large": _large,
+        "requests": _requests,
     }
     with tempfile.TemporaryDirectory(dir=options.scratch, ignore_cleanup_errors=True) as scratch:
         for name, part in parts.items():
@@ -62,6 +64,7 @@ def _options(arguments: list[str]) -> argparse.Namespace:
     parser.add_argument("--fuzz-seconds", type=int, default=120, help="of each format")
     parser.add_argument("--examples", type=int, default=3_000, help="of each property")
     parser.add_argument("--large-mb", type=int, default=2_048, help="size of the very large file")
+    parser.add_argument("--mixed-requests", type=int, default=200_000, help="good and bad requests")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--scratch", type=Path, help="where temporary files go (several GB)")
     return parser.parse_args(arguments)
@@ -139,6 +142,14 @@ def _examples(options: argparse.Namespace, _scratch: Path) -> Iterator[Outcome]:
 def _large(options: argparse.Namespace, scratch: Path) -> Iterator[Outcome]:
     with measured(Outcome("a very large result.json")) as outcome:
         read_large(outcome, scratch / "large", options.large_mb * 1_000_000)
+    yield outcome
+
+
+def _requests(options: argparse.Namespace, scratch: Path) -> Iterator[Outcome]:
+    with measured(Outcome("requests to a server")) as outcome:
+        home = scratch / "requests"
+        home.mkdir()
+        storm(outcome, home, options.mixed_requests, options.seed)
     yield outcome
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import httpx
@@ -157,6 +157,37 @@ def test_another_program_at_the_address_is_an_error(answer: httpx.Response) -> N
     """A web page is no Label Studio."""
     with pytest.raises(StudioError, match="not that of a Label Studio"):
         Server(answer).client().project(3)
+
+
+class _Endless(httpx.SyncByteStream):
+    """A body without an end; how much of it was taken is counted."""
+
+    n_bytes = 0
+
+    def __iter__(self) -> Iterator[bytes]:
+        while True:
+            self.n_bytes += 65_536
+            yield b" " * 65_536
+
+
+def test_an_answer_without_end_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A server that sends for ever neither fills the memory nor keeps the command for ever."""
+    monkeypatch.setattr("annotations.studio.transport._ANSWER_CAPS", (1_000_000, 300.0))
+    body = _Endless()
+    with pytest.raises(StudioError, match="larger than 1,000,000 bytes"):
+        Server(httpx.Response(200, stream=body)).client().project(3)
+    assert body.n_bytes < 1_200_000
+    monkeypatch.setattr("annotations.studio.transport._ANSWER_CAPS", (10**12, 0.0))
+    with pytest.raises(StudioError, match="in time"):
+        Server(httpx.Response(200, stream=_Endless())).client().project(3)
+
+
+def test_a_compressed_answer_is_not_unpacked() -> None:
+    """A few kilobytes that would become gigabytes are refused; compression is never asked for."""
+    server = Server(httpx.Response(200, stream=_Endless(), headers={"Content-Encoding": "gzip"}))
+    with pytest.raises(StudioError, match="compressed"):
+        server.client().project(3)
+    assert {request.headers["Accept-Encoding"] for request in server.requests} == {"identity"}
 
 
 @pytest.mark.parametrize("ids", [None, [1], [1, 1], [1, "2"], [1, True], [1, 2, 3], {"0": 1}])

@@ -22,6 +22,8 @@ DOCUMENTS = (
     "docs/models.md",
     "docs/prevalence.md",
     "docs/trends.md",
+    "docs/operations.md",
+    "docs/security.md",
     "examples/README.md",
 )
 

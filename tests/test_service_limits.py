@@ -83,9 +83,7 @@ def test_an_upload_that_is_refused_gets_its_answer(port: int, is_chunked: bool) 
 
 def test_a_client_that_waits_is_told_before_it_sends(port: int) -> None:
     """With `Expect: 100-continue` the 413 comes without a byte of the body being asked for."""
-    head = (
-        "POST /v1/predict HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nExpect: 100-continue\r\n"
-    )
+    head = "POST /v1/predict HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nExpect: 100-continue\r\n"
     with socket.create_connection(("127.0.0.1", port), timeout=10) as connection:
         connection.sendall(f"{head}Content-Length: 99999999\r\n\r\n".encode())
         assert connection.recv(4096).startswith(b"HTTP/1.1 413 ")
@@ -93,7 +91,7 @@ def test_a_client_that_waits_is_told_before_it_sends(port: int) -> None:
 
 def test_clients_that_hang_up_do_no_harm(port: int, caplog: pytest.LogCaptureFixture) -> None:
     """A client that leaves in the middle of its body is no defect, and the next one is served."""
-    head = b"POST /v1/predict HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
+    head = b"POST /v1/predict HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
     with caplog.at_level(logging.INFO):
         for sent in (b"Content-Length: 5000\r\n\r\n{", b'Transfer-Encoding: chunked\r\n\r\n5\r\n{"tex\r\n'):
             with socket.create_connection(("127.0.0.1", port), timeout=10) as connection:
@@ -106,7 +104,7 @@ def test_clients_that_hang_up_do_no_harm(port: int, caplog: pytest.LogCaptureFix
 def test_pipelined_and_torn_requests_over_a_socket(port: int) -> None:
     """A body that arrives byte by byte is read as one."""
     body = json.dumps({"text": "multipolar"}).encode()
-    head = b"POST /v1/predict HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nConnection: close\r\n"
+    head = b"POST /v1/predict HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nConnection: close\r\n"
     with socket.create_connection(("127.0.0.1", port), timeout=10) as connection:
         connection.sendall(head + f"Content-Length: {len(body)}\r\n\r\n".encode())
         for byte in body:

@@ -100,7 +100,7 @@ def test_method_not_allowed_names_the_methods(client: InProcessClient) -> None:
     [
         (b'{"text": "a" "b"}', 400, "The body is not valid JSON at character 13: Expecting ',' delimiter."),
         (b'{"text": "\xff"}', 400, "The body is not UTF-8 text."),
-        (b"[" * 100_000, 400, "The body is nested too deeply."),
+        (b"[" * 100_000, 400, "The body is nested deeper than 64 levels."),
         (b"9" * 5_000, 400, "The body cannot be read as JSON."),
     ],
 )

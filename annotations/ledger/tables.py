@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from annotations.ledger.access_tables import api_keys, audit
 from annotations.ledger.post_tables import (
     channel_aliases,
     erasures,
@@ -34,6 +35,8 @@ from annotations.ledger.studio_tables import (
 __all__ = [
     "SCHEMA_VERSION",
     "annotators",
+    "api_keys",
+    "audit",
     "channel_aliases",
     "erasures",
     "imports",
@@ -59,5 +62,5 @@ __all__ = [
     "trainings",
 ]
 
-SCHEMA_VERSION = "0004"
+SCHEMA_VERSION = "0006"
 """The last step in ``migrations/versions``."""

@@ -7,7 +7,7 @@ import re
 from typing import Any
 
 from annotations.cleaning import storable
-from annotations.files import neutral_cell
+from annotations.files import FORMULA_STARTS, neutral_cell
 
 LONGEST_ID = 200
 LARGEST_COUNT = 2**31 - 1
@@ -16,7 +16,7 @@ _HASHTAG = re.compile(r"(?<![\w/&#])#\w*[^\W\d]\w*")
 _WHOLE = re.compile(r"(\d+)(?:\.0*)?|(\d{1,3}(?:,\d{3})+)")
 _SHORT = re.compile(r"(\d+)(?:[.,](\d{1,6}))?\s*([KMB])", re.IGNORECASE)
 _ZEROS = {"K": 3, "M": 6, "B": 9}
-_LOOKS_PROTECTED = re.compile(r"'+[=+\-@\t\r]")
+_LOOKS_PROTECTED = re.compile(f"'+[{re.escape(FORMULA_STARTS)}]")
 
 
 class CellError(Exception):

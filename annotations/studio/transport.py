@@ -17,6 +17,10 @@ _TRANSIENT = frozenset({429, 502, 503, 504})
 _WAITS = (0.3, 1.0, 3.0)
 _MAX_WAIT = 30.0
 _JWT_DOTS = 2
+_MEBIBYTE = 1 << 20
+# (bytes, seconds): an answer of ours is a page of 500 tasks at most; a project's export may be large.
+_ANSWER_CAPS = (256 * _MEBIBYTE, 300.0)
+_EXPORT_CAPS = (16_384 * _MEBIBYTE, 3_600.0)
 
 
 class NotFoundError(StudioError):
@@ -70,6 +74,9 @@ class _Patient(httpx.BaseTransport):
         self._sleep = sleep
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
+        return _capped(request, self._patiently(request))
+
+    def _patiently(self, request: httpx.Request) -> httpx.Response:
         for wait in _WAITS:
             try:
                 response = self._inner.handle_request(request)
@@ -91,6 +98,38 @@ class _Patient(httpx.BaseTransport):
         self._inner.close()
 
 
+class _Capped(httpx.SyncByteStream):
+    """The body of an answer, which must end: else a server could fill the memory, or keep us for ever."""
+
+    def __init__(self, inner: httpx.SyncByteStream, n_bytes: int, seconds: float) -> None:
+        self._inner = inner
+        self._n_bytes = n_bytes
+        self._seconds = seconds
+
+    def __iter__(self) -> Iterator[bytes]:
+        end, left = time.monotonic() + self._seconds, self._n_bytes
+        for piece in self._inner:
+            left -= len(piece)
+            if left < 0:
+                raise httpx.RemoteProtocolError(f"an answer is larger than {self._n_bytes:,} bytes")
+            if time.monotonic() > end:
+                raise httpx.ReadTimeout(f"an answer did not end within {self._seconds:g} seconds")
+            yield piece
+
+    def close(self) -> None:
+        self._inner.close()
+
+
+def _capped(request: httpx.Request, response: httpx.Response) -> httpx.Response:
+    if response.headers.get("Content-Encoding", "identity").lower() != "identity":  # we did not ask for it
+        response.close()
+        raise httpx.RemoteProtocolError("an answer is compressed")
+    caps = _EXPORT_CAPS if "/exports/" in request.url.path else _ANSWER_CAPS
+    if isinstance(response.stream, httpx.SyncByteStream):
+        response.stream = _Capped(response.stream, *caps)
+    return response
+
+
 def patient_client(
     url: str,
     auth: httpx.Auth | None = None,
@@ -99,12 +138,14 @@ def patient_client(
 ) -> httpx.Client:
     """Return a client for the server at ``url``: timeouts, repeats with growing waits, no redirects followed.
 
-    A redirect might lead the token to another server.
+    A redirect might lead the token to another server.  Answers are capped in size and time.
     """
     if not _is_address(url):
         raise StudioError("the address of Label Studio must be http://HOST or https://HOST", where=_safe(url))
     return httpx.Client(
         base_url=url,
+        # Compressed, a small answer could become any number of bytes in memory.
+        headers={"Accept-Encoding": "identity"},
         auth=auth,
         timeout=_TIMEOUT,
         transport=_Patient(transport or httpx.HTTPTransport(), sleep),

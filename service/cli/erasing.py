@@ -15,6 +15,7 @@ from annotations.ledger.erasure_plan import ErasurePlan, plan_erasure
 from annotations.ledger.erasures import backups_made
 from annotations.ledger.store import Ledger
 from annotations.traces import find_traces
+from service.audit import audited
 from service.cli import console
 from service.erasing import Outcome, erase, finish, trained_since
 from service.settings import Settings
@@ -65,7 +66,10 @@ def erase_command(post_ids: tuple[str, ...], reason: str, copies: bool, yes: boo
         if plan.posts and not _is_agreed(yes):
             click.echo("Nothing was erased.", err=as_json)
             return
-        outcome = erase(settings, ledger, plan, reason) if plan.posts else finish(settings, ledger)
+        # How many, not which: the record of an erasure has that, and the audit outlives it.
+        with audited(settings, "erase", f"{len(plan.posts)} posts") as noted:
+            outcome = erase(settings, ledger, plan, reason) if plan.posts else finish(settings, ledger)
+            noted.outcome = "unfinished" if outcome.problems else "done"
         left = _left(settings, ledger, plan)
     found = {
         "erased": list(plan.posts),

@@ -9,7 +9,9 @@ import click
 
 from annotations.backup.restoring import RestoreReport, restore_backup
 from annotations.backup.taking import BackupOptions, BackupReport, take_backup
+from service.audit import audited
 from service.cli import console
+from service.keys import revoke_again, revoked_keys
 from service.settings import Settings
 
 _MB = 1_000_000
@@ -52,10 +54,12 @@ def restore_command(file: Path, force: bool, as_json: bool) -> None:
     A ledger goes into the database in use, be it SQLite or PostgreSQL, wherever it was saved from.
     """
     settings = console.settings()
-    with console.progress("Restoring", "bytes") as progress:
+    revoked = revoked_keys(settings)
+    with audited(settings, "restore", file.name), console.progress("Restoring", "bytes") as progress:
         report = restore_backup(settings.workspace, file, force=force, progress=progress)
+    keys = revoke_again(settings, revoked)
     if as_json:
-        console.print_json(asdict(report))
+        console.print_json(asdict(report) | {"keys_revoked_again": keys})
         return
     click.echo(f"{settings.workspace.home}: {_rows(report)}, as of {report.made_at}")
     for place in report.aside:
@@ -63,6 +67,8 @@ def restore_command(file: Path, force: bool, as_json: bool) -> None:
     if report.erased_again:
         click.echo(f"  erased again, as since on request: {', '.join(report.erased_again)}")
         click.echo("  their tasks in Label Studio go at the next push or pull, or with: talkingpoints erase")
+    if keys:
+        click.echo(f"  revoked again, as since: {', '.join(keys)}")
     for note in report.notes:
         console.say(f"  note: {note}")
 

@@ -20,6 +20,7 @@ from classifiers.registry import Registry
 from classifiers.thresholds import Policy, ThresholdOptions
 from classifiers.training import TrainingOptions, train
 from service.activation import Activate, NewModel, Stored, store
+from service.audit import note
 from service.cli import console
 from service.settings import Settings
 
@@ -179,6 +180,8 @@ def train_command(
         return
     with console.progress("Comparing", "samples") as progress:
         stored = store(Registry(settings.workspace.models_path), made, activate, progress)
+    if stored.active:
+        note(settings, "activate", stored.version)
     if as_json:
         console.print_json(stored.to_dict())
     else:

@@ -8,6 +8,7 @@ import click
 
 from annotations.errors import StudioError
 from classifiers.training import TrainingOptions
+from service.audit import note
 from service.cli import console
 from service.cli.studio import push_suggestions
 from service.retraining import ACTIVATED, FAILED, retrain
@@ -26,6 +27,8 @@ def retrain_command(push: bool, seed: int, as_json: bool) -> None:
     settings = console.settings()
     with console.ledger(settings) as ledger, console.progress("Fitting", "tags") as progress:
         found = retrain(settings, ledger, TrainingOptions(seed=seed), progress)
+    if found.version is not None:
+        note(settings, "activate", found.version)
     n_pushed = None
     if push and found.outcome == ACTIVATED:
         try:

@@ -44,6 +44,8 @@ _MODULES = {
     "diagnose": "diagnose",
     "status": "status",
     "serve": "serving",
+    "keys": "keys",
+    "audit": "audit",
     "settings": "status",
     "report": "reporting",
     "backup": "keeping",

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import os
+import tempfile
 import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import click
 import uvicorn
@@ -14,21 +17,25 @@ from fastapi import FastAPI
 from annotations.errors import TalkingPointsError
 from classifiers.registry import Registry
 from classifiers.scorer import Scorer
-from service.app import build_app, create_app, uvicorn_options
+from service.app import FACTORY, build_app, create_app, uvicorn_options
 from service.cli import console
 from service.logs import configure_logging
 from service.ports import require_port
-from service.settings import Settings, load_settings
+from service.settings import METRICS_FOLDER, Settings, child_environment, load_settings
 from service.tagger import ActiveModel
+
+_LOADING_SECONDS = 60
+"""How long a worker may not answer its supervisor, as while it loads a model, before it is replaced."""
 
 
 @click.command("serve")
-@click.option("--host", help="Address to listen on; a loopback address.")
+@click.option("--host", help="Address to listen on; others than loopback ones need API keys.")
 @click.option("--port", type=click.IntRange(0, 65535), help="Port to listen on; 8000 by default.")
-def serve_command(host: str | None, port: int | None) -> None:
+@click.option("--workers", type=click.IntRange(1, 64), help="How many processes serve; 1 by default.")
+def serve_command(host: str | None, port: int | None, workers: int | None) -> None:
     """Serve the HTTP API and its page until Ctrl-C. A model activated meanwhile is taken up."""
-    given = {name: value for name, value in (("host", host), ("port", port)) if value is not None}
-    settings = load_settings(**given)
+    named = (("host", host), ("port", port), ("workers", workers))
+    settings = load_settings(**{name: value for name, value in named if value is not None})
     options = uvicorn_options(settings)
     if settings.port:
         require_port(settings.host, settings.port)
@@ -36,7 +43,17 @@ def serve_command(host: str | None, port: int | None) -> None:
     console.say(
         f"Serving on http://{settings.host}:{settings.port} (API description at /docs); Ctrl-C stops it"
     )
-    uvicorn.run(create_app(settings), **options)
+    if settings.workers == 1:
+        uvicorn.run(create_app(settings), **options)
+        return
+    with tempfile.TemporaryDirectory(prefix="talkingpoints-metrics-") as shared:
+        # The workers are new processes: they read these settings from the environment.
+        os.environ.update(child_environment(settings) | {METRICS_FOLDER: shared})
+        several: dict[str, Any] = {
+            "workers": settings.workers,
+            "timeout_worker_healthcheck": _LOADING_SECONDS,
+        }
+        uvicorn.run(FACTORY, factory=True, **several, **options)
 
 
 @contextmanager

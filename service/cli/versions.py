@@ -9,6 +9,7 @@ import click
 from classifiers.dataset import Dataset
 from classifiers.errors import ModelNotFoundError
 from classifiers.paired import Contender, Contest, ContestOptions, Difference, contest
+from service.audit import audited
 from service.cli import console
 from service.cli.learning import labels_in_use
 from service.cli.models import named_bundle, workspace_registry
@@ -88,7 +89,8 @@ def prune_command(keep: int, dry_run: bool, as_json: bool) -> None:
 @console.json_option
 def activate_command(version: str, as_json: bool) -> None:
     """Make VERSION the active model, better or not."""
-    workspace_registry().activate(version)
+    with audited(console.settings(), "activate", version):
+        workspace_registry().activate(version)
     if as_json:
         console.print_json({"active": version})
     else:
@@ -99,7 +101,8 @@ def activate_command(version: str, as_json: bool) -> None:
 @console.json_option
 def rollback_command(as_json: bool) -> None:
     """Make the model active again that was so before the present one."""
-    version = workspace_registry().rollback()
+    with audited(console.settings(), "rollback") as noted:
+        version = noted.subject = workspace_registry().rollback()
     if as_json:
         console.print_json({"active": version})
     else:

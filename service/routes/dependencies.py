@@ -1,4 +1,7 @@
-"""What routes are given: the settings, the model in use, and a body that is JSON."""
+"""What routes are given: the settings, the model in use, and a body that is JSON.
+
+All of them are coroutines that wait for nothing: FastAPI would run plain functions in threads, one after another.
+"""
 
 from __future__ import annotations
 
@@ -11,24 +14,24 @@ from service.settings import Settings
 from service.tagger import ModelSource, Tagger
 
 
-def get_settings(request: Request) -> Settings:
+async def get_settings(request: Request) -> Settings:
     """Return the settings the app was built with."""
     settings: Settings = request.app.state.settings
     return settings
 
 
-def get_models(request: Request) -> ModelSource:
+async def get_models(request: Request) -> ModelSource:
     """Return where models come from."""
     models: ModelSource = request.app.state.models
     return models
 
 
-def get_tagger(models: Annotated[ModelSource, Depends(get_models)]) -> Tagger:
+async def get_tagger(models: Annotated[ModelSource, Depends(get_models)]) -> Tagger:
     """Return the model that answers this request, or raise ``NotReadyError``."""
     return models.current()
 
 
-def require_json(request: Request) -> None:
+async def require_json(request: Request) -> None:
     """Refuse a body that is not said to be JSON, or is compressed."""
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if kind != "application/json" and not (kind.startswith("application/") and kind.endswith("+json")):

@@ -18,6 +18,7 @@ from service.problems import problem_responses
 from service.routes.dependencies import require_json
 from service.routes.studio_access import require_studio
 from service.studio_backend import StudioBackend
+from service.studio_leading import LeadingSync
 from service.studio_schemas import (
     StudioAccepted,
     StudioHealth,
@@ -25,7 +26,6 @@ from service.studio_schemas import (
     StudioSetup,
     StudioVersions,
 )
-from service.studio_sync import StudioSync
 
 PREDICT_PATH = "/studio/predict"
 WEBHOOK_PATH = "/studio/webhook"
@@ -52,20 +52,20 @@ AnyObject = Annotated[
 ]
 
 
-def get_backend(request: Request) -> StudioBackend:
+async def get_backend(request: Request) -> StudioBackend:
     """Return what answers Label Studio."""
     backend: StudioBackend = request.app.state.studio_backend
     return backend
 
 
-def get_sync(request: Request) -> StudioSync | None:
-    """Return the thread that follows Label Studio; None where the service was built without one."""
-    sync: StudioSync | None = request.app.state.studio_sync
+async def get_sync(request: Request) -> LeadingSync | None:
+    """Return what follows Label Studio; None where the service was built without one."""
+    sync: LeadingSync | None = request.app.state.studio_sync
     return sync
 
 
 BackendGiven = Annotated[StudioBackend, Depends(get_backend)]
-SyncGiven = Annotated[StudioSync | None, Depends(get_sync)]
+SyncGiven = Annotated[LeadingSync | None, Depends(get_sync)]
 
 
 @router.get("/studio/health", operation_id="studioHealth", summary="Does the backend live?")

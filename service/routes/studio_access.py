@@ -11,21 +11,30 @@ from pydantic import SecretStr
 from starlette.exceptions import HTTPException
 
 from annotations.studio.connecting import SECRET_HEADER
+from service.guard import CALLER
+from service.keys import LOCAL, Caller
 from service.routes.dependencies import SettingsGiven
-from service.settings import Settings, is_loopback
+from service.settings import Settings
 
 _CHALLENGE = {"WWW-Authenticate": 'Basic realm="studio", charset="UTF-8"'}
-_FORWARDED = ("forwarded", "x-forwarded-for", "x-real-ip")
 
 
-def require_studio(request: Request, settings: SettingsGiven) -> None:
-    """Refuse a call that shows neither the user and password nor the webhook's secret that are set."""
+async def require_studio(request: Request, settings: SettingsGiven) -> None:
+    """Refuse a call that shows none of: a key with the scope studio, the user and password, the webhook's secret.
+
+    Where neither password nor secret is set, programs of this machine need none, as far as `require_keys` lets them.
+    """
+    caller: Caller | None = request.scope.get(CALLER)
+    if caller is not None and caller is not LOCAL:
+        if "studio" not in caller.scopes:
+            raise HTTPException(403, f"The key '{caller.name}' lacks the scope studio.")
+        return
     has_password = settings.studio_backend_user is not None and settings.studio_backend_password is not None
     if not has_password and settings.studio_webhook_secret is None:
-        if not _is_local(request):
+        if caller is None:
             raise HTTPException(
                 401,
-                "Without a password or a secret in the settings only this machine may call here.",
+                "Without a key, or a password or secret in the settings, only this machine may call here.",
                 _CHALLENGE,
             )
         return
@@ -51,10 +60,3 @@ def _shows_secret(request: Request, secret: SecretStr | None) -> bool:
         return False
     shown = request.headers.get(SECRET_HEADER, "").encode("latin-1", "replace")
     return hmac.compare_digest(shown, secret.get_secret_value().encode())
-
-
-def _is_local(request: Request) -> bool:
-    """Tell whether a program of this machine calls, and not a proxy for somebody else."""
-    if any(name in request.headers for name in _FORWARDED):
-        return False
-    return request.client is not None and is_loopback(request.client.host)
