@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import logging
 import os
+import sys
 from collections.abc import AsyncIterator
 from importlib.metadata import version
 from typing import Any
@@ -23,7 +24,7 @@ from service.limits import BodyLimit
 from service.logs import configure_logging
 from service.openapi import build_document
 from service.routes import models as models_routes
-from service.routes import predict, probes, studio
+from service.routes import predict, probes, stream, studio
 from service.routes.pages import pages_router
 from service.settings import Settings, check_safe_to_serve, load_settings, unknown_variables
 from service.studio_backend import StudioBackend
@@ -68,10 +69,13 @@ def build_app(settings: Settings, models: ModelSource, sync: StudioSync | None =
             Middleware(
                 BodyLimit,
                 limit=settings.max_body_bytes,
-                paths=dict.fromkeys(
-                    (predict.BATCH_PATH, studio.PREDICT_PATH, studio.WEBHOOK_PATH),
-                    settings.max_batch_body_bytes,
-                ),
+                paths={
+                    **dict.fromkeys(
+                        (predict.BATCH_PATH, studio.PREDICT_PATH, studio.WEBHOOK_PATH),
+                        settings.max_batch_body_bytes,
+                    ),
+                    stream.STREAM_PATH: sys.maxsize,  # its lines are limited, one by one
+                },
             ),
         ],
     )
@@ -80,7 +84,14 @@ def build_app(settings: Settings, models: ModelSource, sync: StudioSync | None =
     app.state.studio_backend = StudioBackend(settings, models)
     app.state.studio_sync = sync
     problems.install(app)
-    for router in (predict.router, models_routes.router, studio.router, probes.router, pages_router()):
+    for router in (
+        predict.router,
+        stream.router,
+        models_routes.router,
+        studio.router,
+        probes.router,
+        pages_router(),
+    ):
         app.include_router(router)
     return app
 

@@ -16,6 +16,18 @@ class NotReadyError(TalkingPointsError):
     """No model is loaded, so nothing can be tagged yet."""
 
 
+class ModelRefusedError(TalkingPointsError):
+    """A model that was to be activated cannot serve; the one in use goes on."""
+
+
+class RequestInProgressError(TalkingPointsError):
+    """Another request with the same Idempotency-Key has not been answered yet."""
+
+
+class TicketNotFoundError(TalkingPointsError):
+    """Nothing was ever put into the queue under this ticket."""
+
+
 @dataclass(frozen=True, slots=True)
 class FieldFault:
     """What is wrong with one value of a request; never the value itself.

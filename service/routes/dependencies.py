@@ -35,6 +35,11 @@ def require_json(request: Request) -> None:
         raise HTTPException(
             415, "Send JSON, with the header Content-Type: application/json.", {"Accept": "application/json"}
         )
+    require_plain(request)
+
+
+def require_plain(request: Request) -> None:
+    """Refuse a body that is compressed."""
     if request.headers.get("content-encoding", "identity").strip().lower() != "identity":
         raise HTTPException(415, "Send the body without Content-Encoding.", {"Accept-Encoding": "identity"})
 
