@@ -15,18 +15,19 @@ from fastapi import FastAPI
 from fastapi.concurrency import run_in_threadpool
 from starlette.middleware import Middleware
 
-from classifiers.registry import Registry
-from classifiers.scorer import Scorer
+from annotations.errors import TalkingPointsError
 from service import problems
 from service.errors import NotReadyError
 from service.exchange import Exchange
+from service.ledger_access import LedgerAccess
 from service.limits import BodyLimit
 from service.logs import configure_logging
-from service.openapi import build_document
+from service.openapi import KnownTags, build_document
 from service.routes import models as models_routes
-from service.routes import predict, probes, stream, studio
+from service.routes import predict, probes, queue, similar, stream, studio
 from service.routes.pages import pages_router
 from service.settings import Settings, check_safe_to_serve, load_settings, unknown_variables
+from service.similar_source import SimilarPosts
 from service.studio_backend import StudioBackend
 from service.studio_sync import StudioSync
 from service.studio_work import StudioWork
@@ -44,7 +45,7 @@ def create_app(settings: Settings, tagger: Tagger | None = None) -> FastAPI:
     """
     if tagger is not None:
         return build_app(settings, FixedModel(tagger))
-    models = ActiveModel(Registry(settings.workspace.models_path), Scorer.load)
+    models = ActiveModel.of_folder(settings.workspace.models_path)
     return build_app(settings, models, StudioSync(settings, StudioWork(settings, models)))
 
 
@@ -71,7 +72,7 @@ def build_app(settings: Settings, models: ModelSource, sync: StudioSync | None =
                 limit=settings.max_body_bytes,
                 paths={
                     **dict.fromkeys(
-                        (predict.BATCH_PATH, studio.PREDICT_PATH, studio.WEBHOOK_PATH),
+                        (predict.BATCH_PATH, queue.QUEUE_PATH, studio.PREDICT_PATH, studio.WEBHOOK_PATH),
                         settings.max_batch_body_bytes,
                     ),
                     stream.STREAM_PATH: sys.maxsize,  # its lines are limited, one by one
@@ -81,13 +82,18 @@ def build_app(settings: Settings, models: ModelSource, sync: StudioSync | None =
     )
     app.state.settings = settings
     app.state.models = models
+    app.state.ledgers = LedgerAccess(settings)
+    app.state.similar = SimilarPosts(settings, app.state.ledgers)
     app.state.studio_backend = StudioBackend(settings, models)
     app.state.studio_sync = sync
     problems.install(app)
     for router in (
         predict.router,
         stream.router,
+        similar.router,
         models_routes.router,
+        models_routes.admin_router,
+        queue.router,
         studio.router,
         probes.router,
         pages_router(),
@@ -136,13 +142,13 @@ def uvicorn_options(settings: Settings) -> dict[str, Any]:
 class _TaggingApp(FastAPI):
     """A FastAPI whose OpenAPI document is ours, and names the tags of the model in use."""
 
-    documented_tags: tuple[str, ...] = ()
+    documented_tags: KnownTags = KnownTags()
 
     def openapi(self) -> dict[str, Any]:
-        tag_ids = _tag_ids(self.state.models)
-        if self.openapi_schema is None or self.documented_tags != tag_ids:
-            self.openapi_schema = build_document(self, self.state.settings, tag_ids)
-            self.documented_tags = tag_ids
+        tags = KnownTags(_tag_ids(self.state.models), _codebook_tag_ids(self.state.similar))
+        if self.openapi_schema is None or self.documented_tags != tags:
+            self.openapi_schema = build_document(self, self.state.settings, tags)
+            self.documented_tags = tags
         return self.openapi_schema
 
 
@@ -150,6 +156,13 @@ def _tag_ids(models: ModelSource) -> tuple[str, ...]:
     try:
         return models.current().codebook.tag_ids
     except NotReadyError:
+        return ()
+
+
+def _codebook_tag_ids(similar: SimilarPosts) -> tuple[str, ...]:
+    try:
+        return similar.codebook().tag_ids
+    except TalkingPointsError:
         return ()
 
 
@@ -168,6 +181,7 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
         if sync is not None:
             await run_in_threadpool(sync.stop)
         await run_in_threadpool(app.state.studio_backend.close)
+        await run_in_threadpool(app.state.ledgers.close)
         watcher.cancel()
         with contextlib.suppress(asyncio.CancelledError):
             await watcher

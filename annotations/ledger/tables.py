@@ -16,6 +16,7 @@ from annotations.ledger.post_tables import (
     sample_posts,
     samples,
 )
+from annotations.ledger.queue_tables import idempotency_keys, queued_posts
 from annotations.ledger.studio_tables import (
     annotators,
     studio_annotations,
@@ -36,12 +37,14 @@ __all__ = [
     "annotators",
     "channel_aliases",
     "erasures",
+    "idempotency_keys",
     "imports",
     "ledger_info",
     "metadata",
     "near_duplicates",
     "post_signatures",
     "posts",
+    "queued_posts",
     "refusals",
     "revisions",
     "sample_posts",
@@ -59,5 +62,5 @@ __all__ = [
     "trainings",
 ]
 
-SCHEMA_VERSION = "0004"
+SCHEMA_VERSION = "0005"
 """The last step in ``migrations/versions``."""

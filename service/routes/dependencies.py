@@ -7,6 +7,7 @@ from typing import Annotated
 from fastapi import Depends, Request
 from starlette.exceptions import HTTPException
 
+from service.ledger_access import LedgerAccess
 from service.settings import Settings
 from service.tagger import ModelSource, Tagger
 
@@ -28,6 +29,12 @@ def get_tagger(models: Annotated[ModelSource, Depends(get_models)]) -> Tagger:
     return models.current()
 
 
+def get_ledgers(request: Request) -> LedgerAccess:
+    """Return the way to the workspace's ledger."""
+    ledgers: LedgerAccess = request.app.state.ledgers
+    return ledgers
+
+
 def require_json(request: Request) -> None:
     """Refuse a body that is not said to be JSON, or is compressed."""
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
@@ -45,5 +52,6 @@ def require_plain(request: Request) -> None:
 
 
 SettingsGiven = Annotated[Settings, Depends(get_settings)]
+LedgersGiven = Annotated[LedgerAccess, Depends(get_ledgers)]
 ModelsGiven = Annotated[ModelSource, Depends(get_models)]
 TaggerGiven = Annotated[Tagger, Depends(get_tagger)]
