@@ -13,8 +13,10 @@ from typing import Any, NamedTuple
 import numpy as np
 from sklearn.feature_extraction.text import TfidfVectorizer
 
-from classifiers.languages import identify, stem, stemming_language
+from classifiers.languages import identify, main_languages, stem, stemming_language
 from classifiers.tokens import is_word, tokenise
+
+Terms = tuple[str, ...]
 
 _EXCERPT = 280
 _LONGEST = 20_000  # characters of a text that are looked at
@@ -44,14 +46,37 @@ class SimilarPost(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class TaggedPost:
-    """A post as people tagged it; ``terms`` are its stems, ``shares`` those of the tags that anybody ticked."""
+    """A post as people tagged it; ``shares`` are those of the tags that anybody ticked."""
 
     post_id: str
     date: datetime | None
     text: str
-    terms: tuple[str, ...]
     shares: Mapping[str, float]
     n_annotators: int
+
+
+class Memo:
+    """Remembers of texts what is slow to find out, from one index to the next: their languages and stems."""
+
+    def __init__(self) -> None:
+        self._identified: dict[str, str | None] = {}
+        self._terms: dict[tuple[str, str], Terms] = {}
+
+    def stems(self, texts: Sequence[str]) -> tuple[tuple[str, ...], list[Terms]]:
+        """Return the languages of some texts, and the stems of each; other texts are forgotten."""
+        self._identified = {
+            text: self._identified[text] if text in self._identified else identify(text[:_LONGEST])
+            for text in texts
+        }
+        languages = main_languages(self._identified[text] for text in texts)
+        known, self._terms = self._terms, {}
+        found = []
+        for text in texts:
+            key = (text, stemming_language(text[:_LONGEST], self._identified[text], languages))
+            terms = self._terms.get(key) or known.get(key) or terms_of(*key)
+            self._terms[key] = terms
+            found.append(terms)
+        return languages, found
 
 
 class SimilarIndex:
@@ -63,14 +88,19 @@ class SimilarIndex:
         The posts.
     tags
         Title and family of every tag of the codebook, in its order; others are not shown.
+    memo
+        What is known of texts from the index before.
     """
 
-    def __init__(self, posts: Sequence[TaggedPost], tags: Mapping[str, tuple[str, str]]) -> None:
+    def __init__(
+        self, posts: Sequence[TaggedPost], tags: Mapping[str, tuple[str, str]], memo: Memo | None = None
+    ) -> None:
         self._tags = tags
-        usable = [post for post in posts if post.terms]
-        self._posts = usable
+        self._languages, stems = (memo or Memo()).stems([post.text for post in posts])
+        self._posts = [post for post, terms in zip(posts, stems, strict=True) if terms]
         self._vectorizer = TfidfVectorizer(analyzer=_as_given, sublinear_tf=True, dtype=np.float32)
-        self._rows: Any = self._vectorizer.fit_transform(post.terms for post in usable) if usable else None
+        rows = self._vectorizer.fit_transform(filter(None, stems)) if self._posts else None
+        self._rows: Any = rows
 
     def __len__(self) -> int:
         return len(self._posts)
@@ -82,7 +112,9 @@ class SimilarIndex:
         """
         if self._rows is None:
             return []
-        scores = np.asarray((self._rows @ self._vectorizer.transform([terms_of(text)]).T).todense()).ravel()
+        seen = text[:_LONGEST]
+        terms = terms_of(seen, stemming_language(seen, identify(seen), self._languages))
+        scores = np.asarray((self._rows @ self._vectorizer.transform([terms]).T).todense()).ravel()
         if tags is not None:
             wanted = frozenset(tags)
             scores[[not wanted & post.shares.keys() for post in self._posts]] = 0.0
@@ -107,11 +139,9 @@ class SimilarIndex:
         )
 
 
-def terms_of(text: str) -> tuple[str, ...]:
+def terms_of(text: str, language: str) -> Terms:
     """Return the stems of a text's words, in order."""
-    seen = text[:_LONGEST]
-    language = stemming_language(seen, identify(seen), ())
-    return tuple(stem(token.form, language) for token in tokenise(seen) if is_word(token.form))
+    return tuple(stem(token.form, language) for token in tokenise(text[:_LONGEST]) if is_word(token.form))
 
 
 def excerpt(text: str) -> str:
@@ -123,5 +153,5 @@ def excerpt(text: str) -> str:
     return f"{cut} …"
 
 
-def _as_given(terms: tuple[str, ...]) -> tuple[str, ...]:
+def _as_given(terms: Terms) -> Terms:
     return terms

@@ -6,7 +6,7 @@ import logging
 import threading
 import time
 from collections import defaultdict
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Sequence
 
 from annotations.codebook import Codebook, load_codebook
 from annotations.errors import LedgerError
@@ -17,7 +17,7 @@ from annotations.records import Annotation
 from classifiers.dataset import is_usable
 from service.ledger_access import LedgerAccess
 from service.settings import Settings
-from service.similar import SimilarIndex, SimilarPost, TaggedPost, terms_of
+from service.similar import Memo, SimilarIndex, SimilarPost, TaggedPost
 
 _LOG = logging.getLogger("talkingpoints.similar")
 
@@ -41,7 +41,7 @@ class SimilarPosts:
         self._codebook: tuple[object, Codebook] | None = None
         self._mark: object = None
         self._looked = float("-inf")
-        self._terms: dict[str, tuple[str, ...]] = {}
+        self._memo = Memo()
 
     def nearest(self, text: str, n: int, tags: Collection[str] | None = None) -> list[SimilarPost]:
         """Return at most ``n`` tagged posts that are most like ``text``; see ``SimilarIndex.nearest``.
@@ -93,7 +93,7 @@ class SimilarPosts:
             return
         posts = self._tagged(ledger, codebook) if ledger else []
         tags = {tag.id: (tag.title, tag.family) for tag in codebook.active_tags}
-        self._index = SimilarIndex(posts, tags)
+        self._index = SimilarIndex(posts, tags, self._memo)
         self._mark = mark
         _LOG.info("similar posts are looked for", extra={"fields": {"posts": len(self._index)}})
 
@@ -109,24 +109,15 @@ class SimilarPosts:
             latest[key] = max(latest.get(key, ""), stored.updated_at)
         newest = sorted(readers, key=lambda key: (latest[key], key), reverse=True)[:MOST_POSTS]
         known = {tag.id for tag in codebook.active_tags}
-        posts = [self._post(readers[key], known) for key in sorted(newest)]
-        self._terms = {post.text: post.terms for post in posts}
-        return posts
+        return [_post(readers[key], known) for key in sorted(newest)]
 
-    def _post(self, annotations: Iterable[Annotation], known: Collection[str]) -> TaggedPost:
-        found = list(annotations)
-        first = found[0]
-        shares = {
-            tag: round(sum(tag in each.tags for each in found) / len(found), 4)
-            for tag in {tag for each in found for tag in each.tags}
-            if tag in known
-        }
-        terms = self._terms.get(first.text)
-        return TaggedPost(
-            post_id=first.post_id,
-            date=min((each.date for each in found if each.date), default=None),
-            text=first.text,
-            terms=terms_of(first.text) if terms is None else terms,
-            shares=shares,
-            n_annotators=len(found),
-        )
+
+def _post(found: Sequence[Annotation], known: Collection[str]) -> TaggedPost:
+    ticked = {tag for each in found for tag in each.tags if tag in known}
+    return TaggedPost(
+        post_id=found[0].post_id,
+        date=min((each.date for each in found if each.date), default=None),
+        text=found[0].text,
+        shares={tag: round(sum(tag in each.tags for each in found) / len(found), 4) for tag in ticked},
+        n_annotators=len(found),
+    )

@@ -36,7 +36,7 @@ POST = {
     "date": "2026-01-31T09:30:00Z",
 }
 KEY = {"Idempotency-Key": "k-1"}
-PROJECT = ProjectRow("local#1", "T", "c", "2026-01-01T00:00:00.000000+00:00", None, 0, 0)
+PROJECT = ProjectRow("local#1", "T", "c", "2026-01-01T00:00:00+00:00", None, 0, 0)
 
 
 class Listener(StudioSync):
