@@ -91,8 +91,8 @@ def build_app(settings: Settings, models: ModelSource, sync: StudioSync | None =
         predict.router,
         stream.router,
         similar.router,
+        models_routes.admin_router,  # before the versions: "rollback" is none
         models_routes.router,
-        models_routes.admin_router,
         queue.router,
         studio.router,
         probes.router,

@@ -47,3 +47,7 @@ class InvalidRequestError(TalkingPointsError):
     def __init__(self, problem: str, faults: Sequence[FieldFault], *, hint: str = "") -> None:
         super().__init__(problem, hint=hint)
         self.faults = tuple(faults)
+
+
+class ConflictError(InvalidRequestError):
+    """A valid request that contradicts what is stored: a key used before, a post that is unknown or was erased."""

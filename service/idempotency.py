@@ -27,7 +27,7 @@ from annotations.ledger.idempotency import (
     release,
     reserve,
 )
-from service.errors import FieldFault, InvalidRequestError, RequestInProgressError
+from service.errors import ConflictError, FieldFault, InvalidRequestError, RequestInProgressError
 from service.ledger_access import LedgerAccess
 
 HEADER = "Idempotency-Key"
@@ -64,7 +64,7 @@ class Once:
 
         Raises
         ------
-        InvalidRequestError
+        ConflictError
             The key was used for another request.
         RequestInProgressError
             The same request is being carried out at this moment.
@@ -75,7 +75,10 @@ class Once:
         ledger = self.ledgers.opened()
         found = reserve(ledger, self.key, self.digest)
         if isinstance(found, Different):
-            raise _key_fault("It was used for another request", "idempotency_key_reused")
+            raise ConflictError(
+                "this Idempotency-Key was used for another request",
+                [_fault("It was used for another request", "idempotency_key_reused")],
+            )
         if isinstance(found, InProgress):
             raise RequestInProgressError(
                 "a request with this Idempotency-Key is being carried out", hint="Try again."
@@ -109,9 +112,8 @@ async def once(request: Request) -> Once:
     """Return the write that a request is; its key is checked."""
     keys = request.headers.getlist(HEADER)
     if len(keys) > 1 or not all(_KEY.fullmatch(key) for key in keys):
-        raise _key_fault(
-            "This should be 1 to 128 letters, digits and . _ : -, once", "idempotency_key_invalid"
-        )
+        detail = "This should be 1 to 128 letters, digits and . _ : -, once"
+        raise InvalidRequestError("1 value is not valid", [_fault(detail, "idempotency_key_invalid")])
     body = await request.body()
     digest = hashlib.sha256(b"\0".join((request.method.encode(), request.url.path.encode(), body)))
     return Once(request.app.state.ledgers, keys[0] if keys else None, digest.hexdigest())
@@ -120,9 +122,8 @@ async def once(request: Request) -> Once:
 OnceGiven = Annotated[Once, Depends(once)]
 
 
-def _key_fault(detail: str, code: str) -> InvalidRequestError:
-    fault = FieldFault("header", f"/{HEADER}", detail, code)
-    return InvalidRequestError("1 value is not valid", [fault])
+def _fault(detail: str, code: str) -> FieldFault:
+    return FieldFault("header", f"/{HEADER}", detail, code)
 
 
 def _nothing_kept(_connection: Connection, _reply: Reply) -> None:

@@ -8,10 +8,13 @@ from typing import Any
 
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
+from pydantic import TypeAdapter
 
 from service.idempotency import HEADER, KEY_PATTERN, REPLAYED
 from service.problems import Problem
+from service.routes.stream import STREAM_PATH
 from service.settings import Settings
+from service.stream_schemas import StreamLine
 
 REF = "#/components/schemas/{model}"
 
@@ -37,7 +40,7 @@ _IDEMPOTENCY_KEY = {
     "in": "header",
     "required": False,
     "description": "Names this write, for 24 hours: sent again, it is not carried out again, but answered the same. "
-    "Another request with the key is refused (422); the same one while the first is under way, too (409).",
+    "Another request with the key is refused (409), and the same one while the first is under way.",
     "schema": {"type": "string", "pattern": KEY_PATTERN},
     "example": "8e03978e-40d5-43dd-bc93-6894a57f9324",
 }
@@ -76,6 +79,7 @@ def build_document(app: FastAPI, settings: Settings, tags: KnownTags) -> dict[st
     problem = Problem.model_json_schema(ref_template=REF)
     schemas.update(problem.pop("$defs"))
     schemas["Problem"] = problem
+    _describe_lines(document["paths"][STREAM_PATH]["post"], schemas)
     for name in ("PredictRequest", "SimilarRequest", "NewPost"):
         schemas[name]["properties"]["text"]["maxLength"] = settings.max_text_length
     for name, field in (("BatchRequest", "posts"), ("QueueRequest", "posts"), ("QueueRequest", "post_ids")):
@@ -91,6 +95,18 @@ def build_document(app: FastAPI, settings: Settings, tags: KnownTags) -> dict[st
                     _limit_tags(parameter["schema"], tags.of_model)
     document["paths"]["/v1/queue"]["post"]["responses"]["202"]["links"] = _LINKS
     return document
+
+
+def _describe_lines(operation: dict[str, Any], schemas: dict[str, Any]) -> None:
+    """Say what the lines are; OpenAPI 3.1 has no word for it (3.2 has ``itemSchema``)."""
+    line = TypeAdapter(StreamLine).json_schema(ref_template=REF, mode="serialization")
+    for name, schema in line.pop("$defs").items():
+        schemas.setdefault(name, schema)
+    schemas["StreamLine"] = line
+    sent, answered = operation["requestBody"]["content"], operation["responses"]["200"]["content"]
+    for content, name in ((sent, "PredictRequest"), (answered, "StreamLine")):
+        for described in content.values():
+            described["x-itemSchema"] = {"$ref": REF.format(model=name)}
 
 
 def _describe(operation: dict[str, Any]) -> None:

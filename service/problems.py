@@ -20,6 +20,7 @@ from starlette.responses import Response
 from annotations.errors import LedgerError, StudioError, TalkingPointsError
 from classifiers.errors import BundleError, ModelNotFoundError
 from service.errors import (
+    ConflictError,
     FieldFault,
     InvalidRequestError,
     ModelRefusedError,
@@ -54,6 +55,7 @@ MALFORMED_BODY = Kind("malformed-body", 400, "The body cannot be read")
 UNAUTHORIZED = Kind("unauthorized", 401, "The caller is not known")
 NOT_FOUND = Kind("not-found", 404, "There is nothing at this address")
 METHOD_NOT_ALLOWED = Kind("method-not-allowed", 405, "The method is not supported here")
+CONFLICT = Kind("conflict", 409, "The request contradicts what is stored")
 MODEL_REFUSED = Kind("model-refused", 409, "The model cannot be used")
 REQUEST_IN_PROGRESS = Kind("request-in-progress", 409, "The same request is under way")
 TOO_LARGE = Kind("too-large", 413, "The body is too large")
@@ -69,6 +71,7 @@ KINDS = (
     UNAUTHORIZED,
     NOT_FOUND,
     METHOD_NOT_ALLOWED,
+    CONFLICT,
     MODEL_REFUSED,
     REQUEST_IN_PROGRESS,
     TOO_LARGE,
@@ -82,6 +85,7 @@ KINDS = (
 
 KIND_OF_ERROR: Mapping[type[TalkingPointsError], Kind] = {
     InvalidRequestError: INVALID_REQUEST,
+    ConflictError: CONFLICT,
     NotReadyError: NOT_READY,
     ModelNotFoundError: NOT_FOUND,
     TicketNotFoundError: NOT_FOUND,

@@ -10,7 +10,7 @@ from annotations.ledger.queued import QueuedPost, find_unqueueable, queue_posts,
 from annotations.ledger.store import Ledger
 from annotations.readers.base import channel_slug
 from annotations.records import Post
-from service.errors import FieldFault, InvalidRequestError, TicketNotFoundError
+from service.errors import ConflictError, FieldFault, InvalidRequestError, TicketNotFoundError
 from service.idempotency import Keep, Reply
 from service.queue_schemas import NewPost, QueuedPostOut, QueueRequest, QueueResponse
 from service.settings import Settings
@@ -51,7 +51,7 @@ def enqueue(ledger: Ledger, wanted: Sequence[Post | str], n_new: int, keep: Keep
 
     Raises
     ------
-    InvalidRequestError
+    ConflictError
         A post was erased on request, or is not in the ledger; nothing is stored.
     """
     ticket = uuid.uuid4().hex
@@ -66,7 +66,8 @@ def enqueue(ledger: Ledger, wanted: Sequence[Post | str], n_new: int, keep: Keep
                 else ("The ledger has no such post", "unknown_post")
             )
             faults.append(FieldFault("body", where, detail, code))
-        _raise_if(faults)
+        if faults:
+            raise ConflictError(f"{len(faults)} of the posts cannot be annotated", faults)
         reply = Reply(202, _answer(ticket, queue_posts(connection, ticket, wanted, _SOURCE)))
         keep(connection, reply)
     return reply

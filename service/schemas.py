@@ -47,16 +47,6 @@ Text = Annotated[str, AfterValidator(_encodable)]
 Moment = Annotated[AwareDatetime, BeforeValidator(_rfc_3339, json_schema_input_type=AwareDatetime)]
 
 
-STREAM_POSTS = '{"text": "A multipolar world is taking shape.", "id": "a"}\n{"text": 5}\n'
-STREAM_LINES = (
-    '{"line":1,"prediction":{"id":"a","lang":"en","model_version":"3f9c2a7d51be","codebook_version":"1","tags":[]}}\n'
-    '{"line":2,"problem":{"type":"/docs#problem-invalid-request","title":"The request is not valid","status":422,'
-    '"detail":"1 value is not valid.","request_id":"0f8fad5bd9cb469fa16570867728950e","errors":[{"location":"body",'
-    '"pointer":"/text","detail":"Input should be a valid string","code":"string_type"}]}}\n'
-    '{"end":{"lines":2,"predicted":1,"failed":1,"model_version":"3f9c2a7d51be","codebook_version":"1"}}\n'
-)
-
-
 class StrictRequest(BaseModel):
     """A body in which nothing is converted, and nothing unknown is passed over."""
 

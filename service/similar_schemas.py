@@ -3,10 +3,19 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from service.schemas import MAX_TAGS, StrictRequest, Text
+
+
+def _whole(value: object) -> object:
+    # To JSON, 3.0 is a whole number too.
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
+_Whole = Annotated[int, BeforeValidator(_whole, json_schema_input_type=int)]
 
 
 class SimilarRequest(StrictRequest):
@@ -17,7 +26,7 @@ class SimilarRequest(StrictRequest):
     )
 
     text: Text = Field(min_length=1, description="The text that posts should be like.")
-    n: int = Field(default=10, ge=1, le=50, description="At most so many posts.")
+    n: _Whole = Field(default=10, ge=1, le=50, description="At most so many posts.")
     tags: list[Text] | None = Field(
         default=None,
         min_length=1,

@@ -138,7 +138,6 @@ def test_a_post_of_the_ledger_is_queued_by_its_id_and_a_changed_one_is_an_edit(
         ({"post_ids": ["a/1"] * 6}, "/post_ids", "too_long"),
         ({"posts": [{"text": "a", "message_id": "1/2"}]}, "/posts/0/message_id", "string_pattern_mismatch"),
         ({"posts": [{"text": "a", "date": "0001-01-01T00:00:00+05:00"}]}, "/posts/0/date", "date_time"),
-        ({"posts": [{"text": "a"}], "post_ids": ["no/1"]}, "/post_ids/0", "unknown_post"),
     ],
 )
 def test_what_cannot_be_queued_is_named_and_nothing_is_stored(
@@ -151,6 +150,18 @@ def test_what_cannot_be_queued_is_named_and_nothing_is_stored(
     assert (post_counts(ledger)["posts"], queued_post_ids(ledger)) == (0, [])
 
 
+def test_a_post_that_is_unknown_is_a_conflict_and_nothing_is_stored(
+    client: InProcessClient, ledger: Ledger
+) -> None:
+    """The request may be right tomorrow: nothing is wrong with its form."""
+    answer = _queue(client, posts=[POST], post_ids=["no/1"])
+    assert (answer.status_code, answer.json()["type"]) == (409, "/docs#problem-conflict")
+    assert [(each["pointer"], each["code"]) for each in answer.json()["errors"]] == [
+        ("/post_ids/0", "unknown_post")
+    ]
+    assert (post_counts(ledger)["posts"], queued_post_ids(ledger)) == (0, [])
+
+
 def test_a_post_that_was_erased_on_request_is_not_stored_again(
     client: InProcessClient, ledger: Ledger
 ) -> None:
@@ -158,7 +169,7 @@ def test_a_post_that_was_erased_on_request_is_not_stored_again(
     ticket = _queue(client, posts=[POST, {"text": "Another."}]).json()["ticket"]
     erase_posts(ledger, plan_erasure(ledger, ["Calverra-MFA/7"]), "asked for")
     answer = _queue(client, posts=[POST])
-    assert (answer.status_code, answer.json()["errors"][0]["code"]) == (422, "erased")
+    assert (answer.status_code, answer.json()["errors"][0]["code"]) == (409, "erased")
     assert len(client.get(f"/v1/queue/{ticket}").json()["posts"]) == 1
     assert len(queued_post_ids(ledger)) == 1
 
@@ -180,7 +191,7 @@ def test_the_same_key_and_body_is_one_write(client: InProcessClient, ledger: Led
     rollback = client.post("/v1/models/rollback", headers=KEY)
     for refused in (other, rollback):
         assert (refused.status_code, refused.json()["errors"]) == (
-            422,
+            409,
             [
                 {
                     "location": "header",
@@ -205,7 +216,7 @@ def test_a_key_must_look_like_one(client: InProcessClient) -> None:
 
 def test_a_write_that_failed_is_carried_out_again(client: InProcessClient, ledger: Ledger) -> None:
     """Its key is free: what was wrong may have been put right in the meantime."""
-    assert _queue(client, KEY, post_ids=["Calverra-MFA/7"]).status_code == 422
+    assert _queue(client, KEY, post_ids=["Calverra-MFA/7"]).status_code == 409
     _queue(client, posts=[POST])
     assert _queue(client, KEY, post_ids=["Calverra-MFA/7"]).status_code == 202
 

@@ -13,10 +13,12 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from pydantic import TypeAdapter
 
 from classifiers.predictions import Prediction
 from service.app import build_app, create_app
 from service.settings import load_settings
+from service.stream_schemas import STREAM_LINES, STREAM_POSTS, StreamLine
 from service.streaming import Lines
 from service.tagger import FixedModel
 from service.testing import FakeTagger, InProcessClient, in_process, on_a_socket
@@ -109,6 +111,15 @@ def test_the_querys_wishes_hold_for_lines_without_their_own(client: InProcessCli
     assert first["prediction"]["tags"][0]["evidence"]
     answer = client.post(f"{PATH}?tags=x", content=body, headers=NDJSON)
     assert (answer.status_code, answer.json()["errors"][0]["location"]) == (422, "query")
+
+
+def test_the_documented_example_is_what_is_answered(client: InProcessClient) -> None:
+    """The example of the OpenAPI document, and the schema of its lines."""
+    found = _stream(client, STREAM_POSTS.encode())
+    lines = TypeAdapter(StreamLine)
+    assert [type(lines.validate_python(each)) for each in found] == [
+        type(lines.validate_json(each)) for each in STREAM_LINES.splitlines()
+    ]
 
 
 def test_the_media_type_must_be_lines(client: InProcessClient) -> None:

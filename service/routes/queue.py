@@ -36,6 +36,7 @@ router = APIRouter(
     dependencies=[Depends(require_json)],
     responses=problem_responses(
         problems.MALFORMED_BODY,
+        problems.CONFLICT,
         problems.REQUEST_IN_PROGRESS,
         problems.TOO_LARGE,
         problems.UNSUPPORTED_MEDIA_TYPE,

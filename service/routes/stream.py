@@ -22,7 +22,8 @@ from service import predicting, problems
 from service.problems import problem_responses
 from service.routes.access import require_scope
 from service.routes.dependencies import SettingsGiven, TaggerGiven, require_plain
-from service.schemas import MAX_TAGS, STREAM_LINES, STREAM_POSTS, Text
+from service.schemas import MAX_TAGS, Text
+from service.stream_schemas import STREAM_LINES, STREAM_POSTS
 from service.streaming import LINES_AT_ONCE, MEDIA_TYPE, Line, Lines, Stream
 
 STREAM_PATH = "/v1/predict/stream"
@@ -61,13 +62,13 @@ router = APIRouter(tags=["predict"], dependencies=[Depends(require_scope("predic
     openapi_extra={
         "requestBody": {
             "required": True,
-            "content": {MEDIA_TYPE: {"schema": {"type": "string"}, "example": STREAM_POSTS}},
+            "content": {MEDIA_TYPE: {"schema": {"description": "Lines of JSON."}, "example": STREAM_POSTS}},
         }
     },
     responses={
         200: {
             "description": "A line for every post, and a last one",
-            "content": {MEDIA_TYPE: {"schema": {"type": "string"}, "example": STREAM_LINES}},
+            "content": {MEDIA_TYPE: {"schema": {"description": "Lines of JSON."}, "example": STREAM_LINES}},
         },
         **problem_responses(
             problems.MALFORMED_BODY,
