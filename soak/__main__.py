@@ -12,16 +12,18 @@ from pathlib import Path
 from annotations.errors import TalkingPointsError
 from annotations.testing import NoServerError, postgresql_server
 from benchmarks.local_studio import studio_environment, temporary_studio
+from soak.api_cases import VARIANTS, Effort, try_cases
 from soak.examples import many_examples
 from soak.fuzzing import NAMES, fuzz, missing
 from soak.import_kills import kill_imports
 from soak.large_file import read_large
 from soak.outcome import Outcome, measured, print_table
+from soak.reload import Load, change_models
 from soak.server_kills import kill_servers
 from soak.studio_kills import desk, kill_pulls, kill_pushes
 from soak.train_kills import kill_trainings
 
-PARTS = ("import", "push", "pull", "server", "train", "fuzz", "examples", "large")
+PARTS = ("import", "push", "pull", "server", "train", "fuzz", "examples", "large", "api", "reload")
 
 
 def main(arguments: list[str]) -> int:
@@ -35,6 +37,8 @@ def main(arguments: list[str]) -> int:
         "fuzz": _fuzzing,
         "examples": _examples,
         "large": _large,
+        "api": _api_cases,
+        "reload": _reload,
     }
     with tempfile.TemporaryDirectory(dir=options.scratch, ignore_cleanup_errors=True) as scratch:
         for name, part in parts.items():
@@ -59,6 +63,9 @@ def _options(arguments: list[str]) -> argparse.Namespace:
     parser.add_argument("--fuzz-seconds", type=int, default=120, help="of each format")
     parser.add_argument("--examples", type=int, default=3_000, help="of each property")
     parser.add_argument("--large-mb", type=int, default=2_048, help="size of the very large file")
+    parser.add_argument("--api-cases", type=int, default=10_000, help="of schemathesis, in all")
+    parser.add_argument("--changes", type=int, default=200, help="of the model, under load")
+    parser.add_argument("--requests", type=int, default=20_000, help="while the model is changed")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--scratch", type=Path, help="where temporary files go (several GB)")
     return parser.parse_args(arguments)
@@ -128,6 +135,22 @@ def _examples(options: argparse.Namespace, _scratch: Path) -> Iterator[Outcome]:
 def _large(options: argparse.Namespace, scratch: Path) -> Iterator[Outcome]:
     with measured(Outcome("a very large result.json")) as outcome:
         read_large(outcome, scratch / "large", options.large_mb * 1_000_000)
+    yield outcome
+
+
+def _api_cases(options: argparse.Namespace, scratch: Path) -> Iterator[Outcome]:
+    each = -(-options.api_cases // len(VARIANTS))
+    for number, variant in enumerate(VARIANTS):
+        name = "API cases" if variant == "alone" else f"API cases, Label Studio {variant}"
+        with measured(Outcome(name)) as outcome:
+            effort = Effort(each, 50, options.seed + 1_000 * number)
+            try_cases(outcome, scratch / "api" / variant, variant, effort)
+        yield outcome
+
+
+def _reload(options: argparse.Namespace, scratch: Path) -> Iterator[Outcome]:
+    with measured(Outcome("models changed under load")) as outcome:
+        change_models(outcome, scratch / "reload", Load(options.changes, options.requests, seed=options.seed))
     yield outcome
 
 

@@ -38,10 +38,10 @@ def try_cases(outcome: Outcome, folder: Path, variant: str, effort: Effort) -> N
     with useless_studio("down" if variant == "alone" else variant) as studio:
         url = None if variant == "alone" else studio
         make_workspace(folder, studio_url=url)
-        variables = (
+        settings = (
             {} if url is None else {"studio_url": url, "studio_token": "secret", "studio_pull_seconds": "5"}
         )
-        with serving(folder, log_level="warning", **variables) as service:
+        with serving(folder, settings) as service:
             seed = effort.seed
             while outcome.tries < effort.n_cases and not outcome.failures:
                 n_new = _run(outcome, service, effort, seed)

@@ -8,7 +8,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -43,15 +43,15 @@ class Serving:
 
 
 @contextmanager
-def serving(home: Path, *, workers: int = 1, **variables: str) -> Iterator[Serving]:
-    """Run the service over a workspace and yield it once it is ready; ``variables`` are settings."""
+def serving(home: Path, settings: Mapping[str, str], workers: int = 1) -> Iterator[Serving]:
+    """Run the service over a workspace with some settings, and yield it once it is ready."""
     port = free_port()
     log = home / "service.log"
     command = [sys.executable, "-m", "uvicorn", "--factory", FACTORY, "--port", str(port)]
     command += ["--workers", str(workers), "--no-access-log", "--no-server-header", "--log-level", "warning"]
     inherited = {name: value for name, value in os.environ.items() if not name.startswith("TALKINGPOINTS_")}
-    settings = {f"TALKINGPOINTS_{name.upper()}": value for name, value in variables.items()}
-    environment = inherited | {"TALKINGPOINTS_HOME": str(home), "TALKINGPOINTS_PORT": str(port)} | settings
+    given = {"home": str(home), "port": str(port), "log_level": "warning", **settings}
+    environment = inherited | {f"TALKINGPOINTS_{name.upper()}": value for name, value in given.items()}
     with log.open("wb") as stream:
         process = subprocess.Popen(command, env=environment, stdout=stream, stderr=stream)
         try:
