@@ -16,9 +16,8 @@ class NewPost(StrictRequest):
     channel: Text | None = Field(
         default=None, min_length=1, max_length=128, description="Where it was posted; by default `api`."
     )
-    message_id: Text | None = Field(
+    message_id: Annotated[str, Field(pattern=r"^[A-Za-z0-9._:-]{1,64}$")] | None = Field(
         default=None,
-        pattern=r"^[A-Za-z0-9._:-]{1,64}$",
         description="Its number there. Without one, the post is known by its text.",
     )
     date: Moment | None = Field(default=None, description="When it was posted (RFC 3339).")
@@ -34,9 +33,9 @@ class QueueRequest(StrictRequest):
         }
     )
 
-    posts: list[NewPost] = Field(default=[], min_length=1)
+    posts: list[NewPost] = Field(default_factory=list, min_length=1)
     post_ids: list[Annotated[Text, Field(min_length=1, max_length=300)]] = Field(
-        default=[], min_length=1, description="Ids like `CHANNEL/NUMBER`."
+        default_factory=list, min_length=1, description="Ids like `CHANNEL/NUMBER`."
     )
 
 

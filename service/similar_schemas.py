@@ -15,7 +15,8 @@ def _whole(value: object) -> object:
     return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
-_Whole = Annotated[int, BeforeValidator(_whole, json_schema_input_type=int)]
+_Number = Annotated[int, Field(ge=1, le=50)]
+_Whole = Annotated[_Number, BeforeValidator(_whole, json_schema_input_type=_Number)]
 
 
 class SimilarRequest(StrictRequest):
@@ -26,7 +27,7 @@ class SimilarRequest(StrictRequest):
     )
 
     text: Text = Field(min_length=1, description="The text that posts should be like.")
-    n: _Whole = Field(default=10, ge=1, le=50, description="At most so many posts.")
+    n: _Whole = Field(default=10, description="At most so many posts.")
     tags: list[Text] | None = Field(
         default=None,
         min_length=1,

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from soak.api_workspace import make_workspace
 from soak.outcome import Outcome
-from soak.serving import Serving, serving, useless_studio
+from soak.serving import serving, useless_studio
 
 VARIANTS = ("alone", "down", "slow", "garbage")
 """Without a Label Studio, and with one that is down, slow, or answers garbage."""
@@ -44,7 +44,9 @@ def try_cases(outcome: Outcome, folder: Path, variant: str, effort: Effort) -> N
         with serving(folder, settings) as service:
             seed = effort.seed
             while outcome.tries < effort.n_cases and not outcome.failures:
-                n_new = _run(outcome, service, effort, seed)
+                n_new, failure = run_schemathesis(service.address, folder, effort, seed)
+                outcome.tries += n_new
+                outcome.failures += [f"seed {seed}: {failure}"] if failure else []
                 seed += 1
                 if not n_new:
                     break
@@ -52,19 +54,19 @@ def try_cases(outcome: Outcome, folder: Path, variant: str, effort: Effort) -> N
         outcome.failures += list(_defects(service.log))
 
 
-def _run(outcome: Outcome, service: Serving, effort: Effort, seed: int) -> int:
-    """Run schemathesis once and return how many cases it made."""
-    command = [sys.executable, "-m", "schemathesis.cli", "run", f"{service.address}/openapi.json"]
+def run_schemathesis(address: str, folder: Path, effort: Effort, seed: int) -> tuple[int, str]:
+    """Run schemathesis once, in a folder for what it keeps; return how many cases it made, and what failed."""
+    command = [sys.executable, "-m", "schemathesis.cli", "run", f"{address}/openapi.json"]
     command += ["--checks", "all", "--phases", effort.phases, "--seed", str(seed), "--no-color"]
     command += ["--max-examples", str(effort.n_examples), "--continue-on-failure", "--request-timeout", "60"]
     environment = os.environ | {
         "SCHEMATHESIS_HOOKS": "soak.api_hooks",
-        "PYTHONPATH": os.pathsep.join(sys.path),
+        "PYTHONPATH": os.pathsep.join(filter(None, sys.path)),
     }
     done = subprocess.run(
         command,
         env=environment,
-        cwd=service.log.parent,
+        cwd=folder,
         capture_output=True,
         text=True,
         check=False,
@@ -72,11 +74,10 @@ def _run(outcome: Outcome, service: Serving, effort: Effort, seed: int) -> int:
     )
     found = re.search(r"([\d,]+) generated", done.stdout)
     n_cases = int(found[1].replace(",", "")) if found else 0
-    outcome.tries += n_cases
-    if done.returncode:
-        start = max(done.stdout.find("= FAILURES"), done.stdout.find("= ERRORS"), 0)
-        outcome.failures.append(f"seed {seed}: {(done.stdout[start:] or done.stderr)[:_SHOWN]}")
-    return n_cases
+    if not done.returncode:
+        return n_cases, ""
+    start = max(done.stdout.find("= FAILURES"), done.stdout.find("= ERRORS"), 0)
+    return n_cases, (done.stdout[start:] or done.stderr)[:_SHOWN] or "it failed without a word"
 
 
 def _defects(log: Path) -> Iterator[str]:
