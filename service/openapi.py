@@ -50,11 +50,21 @@ _REPLAYED = {
 }
 _WRITES = frozenset({"activateModel", "rollbackModel", "queuePosts"})
 _LINKS = {
-    "getQueued": {
-        "operationId": "getQueued",
-        "parameters": {"ticket": "$response.body#/ticket"},
-        "description": "What has become of the posts.",
-    }
+    "queuePosts": {
+        "getQueued": {
+            "operationId": "getQueued",
+            "parameters": {"ticket": "$response.body#/ticket"},
+            "description": "What has become of the posts.",
+        }
+    },
+    "listModels": {
+        name: {
+            "operationId": name,
+            "parameters": {"version": "$response.body#/models/0/version"},
+            "description": description,
+        }
+        for name, description in (("getModel", "What is known of it."), ("activateModel", "Let it answer."))
+    },
 }
 
 
@@ -93,7 +103,6 @@ def build_document(app: FastAPI, settings: Settings, tags: KnownTags) -> dict[st
             for parameter in operation.get("parameters", []):
                 if parameter["name"] == "tags":
                     _limit_tags(parameter["schema"], tags.of_model)
-    document["paths"]["/v1/queue"]["post"]["responses"]["202"]["links"] = _LINKS
     return document
 
 
@@ -127,6 +136,8 @@ def _describe(operation: dict[str, Any]) -> None:
             headers["Retry-After"] = _RETRY_AFTER
         if status == "401":
             headers["WWW-Authenticate"] = _CHALLENGE
+        if status < "300" and operation["operationId"] in _LINKS:
+            response["links"] = _LINKS[operation["operationId"]]
         if "304" in responses and status in ("200", "304"):
             headers["ETag"] = _ETAG
         if is_write and status < "300":

@@ -8,11 +8,14 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from service.schemas import Moment, StrictRequest, Text
 
+# More than Python takes for blank: JSON Schema's white space lacks the separators of ASCII.
+_NOT_BLANK = r"[^\s\x1c-\x1f]"
+
 
 class NewPost(StrictRequest):
     """A post that the ledger may not have yet."""
 
-    text: Text = Field(min_length=1, pattern=r"\S", description="The post, not only of blanks.")
+    text: Text = Field(min_length=1, pattern=_NOT_BLANK, description="The post, not only of blanks.")
     channel: Text | None = Field(
         default=None, min_length=1, max_length=128, description="Where it was posted; by default `api`."
     )

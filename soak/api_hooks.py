@@ -9,7 +9,11 @@ import json
 from typing import Any
 
 import schemathesis
+from pydantic import TypeAdapter
 
+from service.stream_schemas import EndLine, StreamLine
+
+_LINE: TypeAdapter[StreamLine] = TypeAdapter(StreamLine)
 _LINES = "application/x-ndjson"
 
 
@@ -19,6 +23,12 @@ def lines(_context: Any, value: Any) -> bytes:
     if isinstance(value, bytes):
         return value
     return value.encode("utf-8", "replace") if isinstance(value, str) else json.dumps(value).encode()
+
+
+@schemathesis.deserializer(_LINES)
+def lines_of(_context: Any, response: Any) -> Any:
+    """Read an answer in lines; what they must be is checked below."""
+    return [json.loads(line) for line in response.content.splitlines()]
 
 
 @schemathesis.hook
@@ -42,3 +52,9 @@ def every_answer_is_ours(_context: Any, response: Any, _case: Any) -> None:
         assert problem["request_id"] == request_id
         if response.status_code == 503:
             assert headers["retry-after"]
+    elif headers.get("content-type") == [_LINES]:
+        found = [_LINE.validate_json(line) for line in response.content.splitlines()]
+        *answers, end = found
+        assert isinstance(end, EndLine)
+        assert end.end.lines == len(answers)
+        assert not any(isinstance(each, EndLine) for each in answers)
