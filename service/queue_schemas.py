@@ -8,8 +8,8 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from service.schemas import Moment, StrictRequest, Text
 
-# More than Python takes for blank: JSON Schema's white space lacks the separators of ASCII.
-_NOT_BLANK = r"[^\s\x1c-\x1f]"
+# Languages differ in what is white space: what any of them takes for it is none of a text's content.
+_NOT_BLANK = r"[^\s\x1c-\x1f\x85\ufeff]"
 
 
 class NewPost(StrictRequest):
