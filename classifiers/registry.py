@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import fcntl
+import os
 import shutil
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from annotations.backup.swapping import exchange
@@ -21,7 +25,8 @@ class Registry:
         self.models_path = models_path
 
     @property
-    def _active_file(self) -> Path:
+    def active_file(self) -> Path:
+        """The file that names the active version; it is replaced whole by every change."""
         return self.models_path / "active"
 
     @property
@@ -64,7 +69,7 @@ class Registry:
             None is active, or its folder is gone.
         """
         version = self._named()
-        if not self._active_file.is_file():
+        if not self.active_file.is_file():
             raise ModelNotFoundError(
                 "no model is active yet", where=str(self.models_path), hint="Train one: talkingpoints train"
             )
@@ -82,10 +87,11 @@ class Registry:
             Its bundle is damaged; the active version stays as it was.
         """
         read_bundle(self.path(version))
-        active = self._named()
-        if VERSION.fullmatch(active) and active != version:
-            self._history.write([*self._history.versions(), active])
-        self._point_to(version)
+        with self._one_at_a_time():
+            active = self._named()
+            if VERSION.fullmatch(active) and active != version:
+                self._history.write([*self._history.versions(), active])
+            self._point_to(version)
 
     def previous(self) -> str | None:
         """Return the version to which :meth:`rollback` leads; None if there is none."""
@@ -103,16 +109,17 @@ class Registry:
         BundleError
             Its bundle is damaged; the active version stays as it was.
         """
-        older, version = self._before()
-        if version is None:
-            raise ModelNotFoundError(
-                "no other model was active before that is still there",
-                where=str(self.models_path),
-                hint="List the models: talkingpoints models; then: talkingpoints activate VERSION",
-            )
-        read_bundle(self.path(version))
-        self._point_to(version)
-        self._history.write(older)
+        with self._one_at_a_time():
+            older, version = self._before()
+            if version is None:
+                raise ModelNotFoundError(
+                    "no other model was active before that is still there",
+                    where=str(self.models_path),
+                    hint="List the models: talkingpoints models; then: talkingpoints activate VERSION",
+                )
+            read_bundle(self.path(version))
+            self._point_to(version)
+            self._history.write(older)
         return version
 
     def prunable(self, keep: int) -> list[str]:
@@ -173,14 +180,27 @@ class Registry:
             raise BundleError(f"cannot be stored: {error.strerror or error}", where=str(folder)) from error
         return version
 
+    @contextmanager
+    def _one_at_a_time(self) -> Iterator[None]:
+        """Let no two processes change what is active at once: one would lose the other's line of the history."""
+        if not self.models_path.is_dir():
+            yield
+            return
+        folder = os.open(self.models_path, os.O_RDONLY)
+        try:
+            fcntl.flock(folder, fcntl.LOCK_EX)
+            yield
+        finally:
+            os.close(folder)
+
     def _point_to(self, version: str) -> None:
-        with atomic_text(self._active_file) as stream:
+        with atomic_text(self.active_file) as stream:
             stream.write(version + "\n")
 
     def _named(self) -> str:
         """Return what the pointer says, whether there is such a version or not; empty where there is none."""
         try:
-            return self._active_file.read_text(encoding="utf-8", errors="replace").strip()
+            return self.active_file.read_text(encoding="utf-8", errors="replace").strip()
         except FileNotFoundError:
             return ""
 

@@ -14,8 +14,7 @@ from fastapi import APIRouter, Depends, FastAPI
 from fastapi.concurrency import run_in_threadpool
 from starlette.middleware import Middleware
 
-from classifiers.registry import Registry
-from classifiers.scorer import Scorer
+from annotations.errors import TalkingPointsError
 from service import problems
 from service.audit import Auditor
 from service.draining import Draining
@@ -23,17 +22,19 @@ from service.errors import NotReadyError
 from service.exchange import Exchange
 from service.guard import Guard
 from service.keys import KeyRing, check_safe_to_serve
+from service.ledger_access import LedgerAccess
 from service.limits import BodyCaps, BodyLimit
 from service.logs import configure_logging
 from service.metrics import Metrics, counted
-from service.openapi import build_document
+from service.openapi import KnownTags, build_document
 from service.protocol import HEADER_SECONDS
 from service.routes import metrics as metrics_routes
 from service.routes import models as models_routes
-from service.routes import predict, probes, studio
+from service.routes import predict, probes, queue, similar, stream, studio
 from service.routes.access import require_key, require_page, require_scope
 from service.routes.pages import pages_router
 from service.settings import Settings, load_settings, metrics_folder, unknown_variables
+from service.similar_source import SimilarPosts
 from service.studio_backend import StudioBackend
 from service.studio_leading import LeadingSync
 from service.studio_sync import StudioSync
@@ -55,7 +56,7 @@ def create_app(settings: Settings, tagger: Tagger | None = None) -> FastAPI:
     """
     if tagger is not None:
         return build_app(settings, FixedModel(tagger))
-    models = ActiveModel(Registry(settings.workspace.models_path), Scorer.load)
+    models = ActiveModel.of_folder(settings.workspace.models_path)
     sync = StudioSync(settings, StudioWork(settings, models))
     return build_app(settings, models, LeadingSync(settings.workspace.home, sync))
 
@@ -90,6 +91,8 @@ def build_app(settings: Settings, models: ModelSource, sync: LeadingSync | None 
     app.state.metrics = numbers
     app.state.ring, app.state.auditor = ring, auditor
     app.state.draining = Draining(settings.drain_seconds)
+    app.state.ledgers = LedgerAccess(settings)
+    app.state.similar = SimilarPosts(settings, app.state.ledgers)
     app.state.studio_backend = StudioBackend(settings, models)
     app.state.studio_sync = sync
     problems.install(app)
@@ -102,6 +105,10 @@ def _routers() -> list[tuple[APIRouter, Sequence[Any]]]:
     """Return the routers, each with what it asks of callers; routes may ask for more."""
     return [
         (predict.router, [Depends(require_scope("predict"))]),
+        (stream.router, [Depends(require_scope("predict"))]),
+        (similar.router, [Depends(require_scope("predict"))]),
+        (models_routes.admin_router, []),  # ask for it themselves; before the versions: "rollback" is none
+        (queue.router, []),
         (models_routes.router, [Depends(require_key)]),
         (studio.router, []),  # has passwords of its own
         (probes.router, []),  # anybody may ask whether it lives
@@ -111,12 +118,13 @@ def _routers() -> list[tuple[APIRouter, Sequence[Any]]]:
 
 
 def _body_caps(settings: Settings) -> BodyCaps:
-    large = (predict.BATCH_PATH, studio.PREDICT_PATH, studio.WEBHOOK_PATH)
+    large = (predict.BATCH_PATH, queue.QUEUE_PATH, studio.PREDICT_PATH, studio.WEBHOOK_PATH)
     return BodyCaps(
         limit=settings.max_body_bytes,
         seconds=settings.body_seconds,
         depth=settings.max_json_depth,
         paths=dict.fromkeys(large, settings.max_batch_body_bytes),
+        streamed={stream.STREAM_PATH},  # its lines are limited, one by one
     )
 
 
@@ -165,13 +173,13 @@ def uvicorn_options(settings: Settings) -> dict[str, Any]:
 class _TaggingApp(FastAPI):
     """A FastAPI whose OpenAPI document is ours, and names the tags of the model in use."""
 
-    documented_tags: tuple[str, ...] = ()
+    documented_tags: KnownTags = KnownTags()
 
     def openapi(self) -> dict[str, Any]:
-        tag_ids = _tag_ids(self.state.models)
-        if self.openapi_schema is None or self.documented_tags != tag_ids:
-            self.openapi_schema = build_document(self, self.state.settings, tag_ids)
-            self.documented_tags = tag_ids
+        tags = KnownTags(_tag_ids(self.state.models), _codebook_tag_ids(self.state.similar))
+        if self.openapi_schema is None or self.documented_tags != tags:
+            self.openapi_schema = build_document(self, self.state.settings, tags)
+            self.documented_tags = tags
         return self.openapi_schema
 
 
@@ -179,6 +187,13 @@ def _tag_ids(models: ModelSource) -> tuple[str, ...]:
     try:
         return models.current().codebook.tag_ids
     except NotReadyError:
+        return ()
+
+
+def _codebook_tag_ids(similar: SimilarPosts) -> tuple[str, ...]:
+    try:
+        return similar.codebook().tag_ids
+    except TalkingPointsError:
         return ()
 
 
@@ -198,7 +213,8 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[dict[str, Any]]:
     finally:
         if sync is not None:
             await run_in_threadpool(sync.stop)
-        for opened in (app.state.studio_backend, app.state.ring, app.state.auditor):
+        state = app.state
+        for opened in (state.studio_backend, state.ledgers, state.ring, state.auditor):
             await run_in_threadpool(opened.close)
         watcher.cancel()
         with contextlib.suppress(asyncio.CancelledError):

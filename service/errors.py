@@ -16,6 +16,18 @@ class NotReadyError(TalkingPointsError):
     """No model is loaded, so nothing can be tagged yet."""
 
 
+class ModelRefusedError(TalkingPointsError):
+    """A model that was to be activated cannot serve; the one in use goes on."""
+
+
+class RequestInProgressError(TalkingPointsError):
+    """Another request with the same Idempotency-Key has not been answered yet."""
+
+
+class TicketNotFoundError(TalkingPointsError):
+    """Nothing was ever put into the queue under this ticket."""
+
+
 @dataclass(frozen=True, slots=True)
 class FieldFault:
     """What is wrong with one value of a request; never the value itself.
@@ -35,3 +47,7 @@ class InvalidRequestError(TalkingPointsError):
     def __init__(self, problem: str, faults: Sequence[FieldFault], *, hint: str = "") -> None:
         super().__init__(problem, hint=hint)
         self.faults = tuple(faults)
+
+
+class ConflictError(InvalidRequestError):
+    """A valid request that contradicts what is stored: a key used before, a post that is unknown or was erased."""

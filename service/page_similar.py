@@ -1,15 +1,17 @@
-"""What the page needs of a search for similar posts (the port); where there is none, nothing is shown."""
+"""Posts like the one on the page that people have tagged, as the page shows them."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
+
+from service import similar
+
+_MAJORITY = 0.5
 
 
 @dataclass(frozen=True, slots=True)
 class SimilarPost:
-    """A post that people have tagged; ``score`` is its likeness, 0 to 1, ``tags`` the ids that people gave it."""
+    """A post that people have tagged; ``score`` is its likeness, 0 to 1, ``tags`` the ids that at least half gave it."""
 
     post_id: str
     date: str | None
@@ -18,14 +20,12 @@ class SimilarPost:
     tags: tuple[str, ...]
 
 
-class SimilarPosts(Protocol):
-    """Finds posts that people have tagged. It may be called from several threads at once."""
-
-    def nearest(self, text: str, n: int) -> Sequence[SimilarPost]:
-        """Return at most ``n`` posts, the most alike first.
-
-        Raises
-        ------
-        TalkingPointsError
-            They cannot be looked for now.
-        """
+def as_shown(found: similar.SimilarPost) -> SimilarPost:
+    """Return a found post as the page shows it."""
+    return SimilarPost(
+        found.post_id,
+        found.date.isoformat() if found.date else None,
+        found.excerpt,
+        found.score,
+        tuple(tag.tag_id for tag in found.tags if tag.share >= _MAJORITY),
+    )

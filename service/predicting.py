@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from annotations.codebook import Codebook
 from classifiers.predictions import Prediction, TagPrediction
@@ -51,6 +51,12 @@ def check_batch(batch: BatchRequest, tag_ids: Sequence[str], settings: Settings)
         _raise_if([FieldFault("body", "/posts", problem, "too_long")], tag_ids)
     _raise_if(_unknown_tags(batch.tags, frozenset(tag_ids), ""), tag_ids)
     check(batch.posts, tag_ids, settings, "/posts")
+
+
+def check_tags(tags: Sequence[str] | None, tag_ids: Sequence[str], location: str) -> None:
+    """Check the tags that were sent in the ``location`` (``query``, ``body``)."""
+    faults = _unknown_tags(tags, frozenset(tag_ids), "")
+    _raise_if([replace(fault, location=location) for fault in faults], tag_ids)
 
 
 def predict_one(tagger: Tagger, request: PredictRequest) -> PredictResponse:

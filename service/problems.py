@@ -19,7 +19,15 @@ from starlette.responses import Response
 
 from annotations.errors import LedgerError, StudioError, TalkingPointsError
 from classifiers.errors import BundleError, ModelNotFoundError
-from service.errors import FieldFault, InvalidRequestError, NotReadyError
+from service.errors import (
+    ConflictError,
+    FieldFault,
+    InvalidRequestError,
+    ModelRefusedError,
+    NotReadyError,
+    RequestInProgressError,
+    TicketNotFoundError,
+)
 
 MEDIA_TYPE = "application/problem+json"
 
@@ -48,6 +56,9 @@ UNAUTHORIZED = Kind("unauthorized", 401, "The caller is not known")
 FORBIDDEN = Kind("forbidden", 403, "The caller may not do this")
 NOT_FOUND = Kind("not-found", 404, "There is nothing at this address")
 METHOD_NOT_ALLOWED = Kind("method-not-allowed", 405, "The method is not supported here")
+CONFLICT = Kind("conflict", 409, "The request contradicts what is stored")
+MODEL_REFUSED = Kind("model-refused", 409, "The model cannot be used")
+REQUEST_IN_PROGRESS = Kind("request-in-progress", 409, "The same request is under way")
 REQUEST_TIMEOUT = Kind("request-timeout", 408, "The request took too long to arrive")
 TOO_LARGE = Kind("too-large", 413, "The body is too large")
 UNSUPPORTED_MEDIA_TYPE = Kind("unsupported-media-type", 415, "The media type is not supported")
@@ -66,6 +77,9 @@ KINDS = (
     FORBIDDEN,
     NOT_FOUND,
     METHOD_NOT_ALLOWED,
+    CONFLICT,
+    MODEL_REFUSED,
+    REQUEST_IN_PROGRESS,
     REQUEST_TIMEOUT,
     TOO_LARGE,
     UNSUPPORTED_MEDIA_TYPE,
@@ -81,8 +95,12 @@ KINDS = (
 
 KIND_OF_ERROR: Mapping[type[TalkingPointsError], Kind] = {
     InvalidRequestError: INVALID_REQUEST,
+    ConflictError: CONFLICT,
     NotReadyError: NOT_READY,
     ModelNotFoundError: NOT_FOUND,
+    TicketNotFoundError: NOT_FOUND,
+    ModelRefusedError: MODEL_REFUSED,
+    RequestInProgressError: REQUEST_IN_PROGRESS,
     BundleError: UNAVAILABLE,
     LedgerError: UNAVAILABLE,
     StudioError: STUDIO_FAILED,
@@ -90,7 +108,15 @@ KIND_OF_ERROR: Mapping[type[TalkingPointsError], Kind] = {
 }
 
 # Only these errors' sentences are about the request; those of others name files and addresses of the server.
-_SPEAKS_TO_CLIENT = (InvalidRequestError, NotReadyError, ModelNotFoundError)
+_SPEAKS_TO_CLIENT = (
+    InvalidRequestError,
+    NotReadyError,
+    ModelNotFoundError,
+    TicketNotFoundError,
+    ModelRefusedError,
+    RequestInProgressError,
+)
+_TRIED_AGAIN = frozenset({NOT_READY, UNAVAILABLE, REQUEST_IN_PROGRESS})
 
 # Where pydantic's words are about Python rather than JSON.
 _WORDS = {
@@ -140,6 +166,25 @@ def problem_responses(*kinds: Kind) -> dict[int | str, dict[str, Any]]:
     }
 
 
+def problem_body(
+    kind: Kind, detail: str, request_id: str, faults: Sequence[FieldFault] = ()
+) -> dict[str, Any]:
+    """Return a problem ready for JSON."""
+    body: dict[str, Any] = {
+        "type": kind.type,
+        "title": kind.title,
+        "status": kind.status,
+        "detail": detail,
+        "request_id": request_id,
+    }
+    if faults:
+        body["errors"] = [
+            {"location": fault.location, "pointer": fault.pointer, "detail": fault.detail, "code": fault.code}
+            for fault in faults[:_MAX_FAULTS]
+        ]
+    return body
+
+
 def problem_response(
     request: Request,
     kind: Kind,
@@ -149,20 +194,9 @@ def problem_response(
     headers: Mapping[str, str] | None = None,
 ) -> Response:
     """Return the answer to a request that failed."""
-    body: dict[str, Any] = {
-        "type": kind.type,
-        "title": kind.title,
-        "status": kind.status,
-        "detail": detail,
-        "request_id": request.scope.get("talkingpoints.request_id", ""),
-    }
-    if faults:
-        body["errors"] = [
-            {"location": fault.location, "pointer": fault.pointer, "detail": fault.detail, "code": fault.code}
-            for fault in faults[:_MAX_FAULTS]
-        ]
+    body = problem_body(kind, detail, request.scope.get("talkingpoints.request_id", ""), faults)
     sent = dict(headers or {})
-    if kind.status == HTTPStatus.SERVICE_UNAVAILABLE:
+    if kind in _TRIED_AGAIN:
         sent.setdefault("Retry-After", str(_RETRY_SECONDS))
     # ASCII only: whatever came in, the answer can be encoded.
     return Response(json.dumps(body), kind.status, sent, MEDIA_TYPE)
@@ -228,13 +262,18 @@ async def _on_invalid(request: Request, error: Exception) -> Response:
                 MALFORMED_BODY,
                 f"The body is not valid JSON at character {fault['loc'][-1]}: {reason}.",
             )
-    noun = "value is" if len(found) == 1 else "values are"
     return problem_response(
-        request, INVALID_REQUEST, f"{len(found)} {noun} not valid.", faults=[_fault(fault) for fault in found]
+        request, INVALID_REQUEST, n_not_valid(len(found)), faults=[fault_of(fault) for fault in found]
     )
 
 
-def _fault(fault: Mapping[str, Any]) -> FieldFault:
+def n_not_valid(number: int) -> str:
+    """Return the sentence on how many values are not valid."""
+    return f"{number} {'value is' if number == 1 else 'values are'} not valid."
+
+
+def fault_of(fault: Mapping[str, Any]) -> FieldFault:
+    """Return what pydantic says of a value as ours; its ``loc`` begins with where the value was sent."""
     location, *path = fault["loc"] or ("body",)
     steps = [str(step) for step in path]
     # The name of an unknown field is whatever the client wrote there: shown only if it looks like one.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Annotated, Any
 
 from pydantic import AfterValidator, AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field
@@ -35,8 +35,10 @@ def _encodable(value: str) -> str:
 def _rfc_3339(value: object) -> datetime:
     if isinstance(value, str) and _RFC_3339.fullmatch(value):
         try:
-            return datetime.fromisoformat(value.upper())
-        except ValueError:
+            moment = datetime.fromisoformat(value.upper())
+            moment.astimezone(UTC)
+            return moment
+        except (ValueError, OverflowError):
             pass
     raise PydanticCustomError("date_time", "The time must be like 2026-01-31T09:30:00Z (RFC 3339)")
 
@@ -45,11 +47,13 @@ Text = Annotated[str, AfterValidator(_encodable)]
 Moment = Annotated[AwareDatetime, BeforeValidator(_rfc_3339, json_schema_input_type=AwareDatetime)]
 
 
-class _Request(BaseModel):
+class StrictRequest(BaseModel):
+    """A body in which nothing is converted, and nothing unknown is passed over."""
+
     model_config = ConfigDict(strict=True, extra="forbid")
 
 
-class PredictRequest(_Request):
+class PredictRequest(StrictRequest):
     """A post to tag."""
 
     model_config = ConfigDict(
@@ -79,7 +83,7 @@ class PredictRequest(_Request):
     )
 
 
-class BatchRequest(_Request):
+class BatchRequest(StrictRequest):
     """Posts to tag. ``explain`` and ``tags`` hold for every post that does not say otherwise."""
 
     posts: list[PredictRequest] = Field(min_length=1, description="The posts; the answer keeps their order.")
@@ -150,6 +154,41 @@ class ModelsResponse(BaseModel):
 
     active: str | None = Field(description="The version that answers now; null: none.")
     models: list[ModelOut]
+
+
+class ThresholdOut(BaseModel):
+    """How a model decides one tag."""
+
+    tag: str
+    title: str
+    threshold: float | None = Field(description="The score from which it says yes; null: not predicted.")
+    abstain_margin: float = Field(description="Scores nearer than this to the threshold are left open.")
+    prevalence: float = Field(description="The share of training posts with the tag.")
+    support: float = Field(description="How many training posts had it (the sum of label shares).")
+    reason: str | None = Field(description="Why the tag is not predicted, where it is not.")
+
+
+class ModelDetail(BaseModel):
+    """What is known of a model; null, or empty, where its bundle does not say."""
+
+    version: str
+    active: bool
+    created: str | None = Field(description="When it was trained (ISO 8601).")
+    codebook_version: str
+    codebook_digest: str
+    dataset_digest: str | None = Field(description="Names the labels that it was trained on.")
+    training: dict[str, Any] = Field(description="How many posts, of which languages, and so on.")
+    options: dict[str, Any] = Field(description="The options of the training.")
+    metrics: dict[str, Any] = Field(description="What was measured on posts that the model had not seen.")
+    thresholds: list[ThresholdOut]
+    documents: list[str] = Field(description="The names of the card and the plots in its bundle.")
+
+
+class ModelChanged(BaseModel):
+    """Another model answers from now on, or still the same where it was in use already."""
+
+    active: str
+    previous: str | None = Field(description="The version that answered until now; null: none.")
 
 
 class Health(BaseModel):

@@ -20,6 +20,8 @@ _MAX_WAIT_FACTOR = 10
 _FIRST_RETRY_SECONDS = 2.0
 _MAX_RETRY_SECONDS = 60.0
 _STOP_SECONDS = 10.0
+_QUEUE_SECONDS = 5.0
+"""How often it is looked for posts to send: another process, or this one before it ended, may have queued them."""
 
 
 class Work(Protocol):
@@ -33,6 +35,12 @@ class Work(Protocol):
 
     def pull(self) -> None:
         """Pull."""
+
+    def has_queued(self) -> bool:
+        """Tell whether posts that somebody asked to have annotated are to be sent to Label Studio."""
+
+    def push_queued(self) -> None:
+        """Send them."""
 
     def push_suggestions(self) -> None:
         """Give suggestions to tasks without any."""
@@ -52,10 +60,11 @@ class _Wanted:
     pull: bool = False
     push: bool = False
     train: bool = False
+    queue: bool = False
 
     @property
     def anything(self) -> bool:
-        return self.pull or self.push or self.train
+        return self.pull or self.push or self.train or self.queue
 
 
 class StudioSync:
@@ -73,6 +82,7 @@ class StudioSync:
         self._retry_wait = _FIRST_RETRY_SECONDS
         self._moved = False  # whether our address must be compared with the one that Label Studio calls
         self._reported = ""
+        self._next_queue_look = 0.0
         self._thread: threading.Thread | None = None
 
     def start(self) -> None:
@@ -89,16 +99,17 @@ class StudioSync:
         if self._thread is not None:
             self._thread.join(_STOP_SECONDS)
 
-    def wake(self, *, push: bool = False, train: bool = False) -> None:
-        """Note that something may have happened, and return at once."""
+    def wake(self, *, push: bool = False, train: bool = False, queue: bool = False) -> None:
+        """Note that something may have happened (with ``queue`` alone: posts are to be sent), and return at once."""
         moment = time.monotonic()
         with self._changed:
             if not self._wanted.anything:
                 self._first_wake = moment
             self._last_wake = moment
-            self._wanted.pull = True
+            self._wanted.pull |= not queue or push or train
             self._wanted.push |= push
             self._wanted.train |= train
+            self._wanted.queue |= queue
             self._changed.notify_all()
 
     def _run(self) -> None:
@@ -108,6 +119,7 @@ class StudioSync:
                 self.wake(push=True)
         except TalkingPointsError as error:
             self._report(error)
+        self._next_queue_look = time.monotonic()
         while (wanted := self._next()) is not None:
             try:
                 self._do(wanted)
@@ -120,10 +132,14 @@ class StudioSync:
         if self._moved:
             self._work.connect()
             self._moved = False
-        self._work.pull()
+        if wanted.queue and self._work.has_queued():
+            self._work.push_queued()
+            wanted.push = True
+        if wanted.pull:
+            self._work.pull()
         if wanted.push:
             self._work.push_suggestions()
-        if wanted.train or self._work.is_training_due():
+        if wanted.train or (wanted.pull and self._work.is_training_due()):
             self._work.train()
 
     def _next(self) -> _Wanted | None:
@@ -142,8 +158,12 @@ class StudioSync:
                     self._changed.wait(due - moment)
                 elif self._period and moment >= next_look:
                     return _Wanted(pull=True)
+                elif moment >= self._next_queue_look:
+                    self._next_queue_look = moment + _QUEUE_SECONDS
+                    return _Wanted(queue=True)
                 else:
-                    self._changed.wait(next_look - moment if self._period else None)
+                    soon = min(next_look, self._next_queue_look) if self._period else self._next_queue_look
+                    self._changed.wait(soon - moment)
         return None
 
     def _want_again(self, wanted: _Wanted) -> None:
@@ -151,9 +171,10 @@ class StudioSync:
             waited = self._retry_wait * 2 if self._retry else _FIRST_RETRY_SECONDS
             self._retry_wait = min(waited, _MAX_RETRY_SECONDS)
             self._retry = time.monotonic() + self._retry_wait
-            self._wanted.pull = True
+            self._wanted.pull |= wanted.pull
             self._wanted.push |= wanted.push
             self._wanted.train |= wanted.train
+            self._wanted.queue |= wanted.queue
 
     def _report(self, error: Exception) -> None:
         # It is tried again and again; one report is enough.

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from annotations.codebook import load_codebook
+from annotations.ledger.queued import has_unsent
 from annotations.ledger.store import Ledger, open_ledger
 from annotations.ledger.studio_backends import backend_row
 from annotations.ledger.studio_tasks import latest_project
@@ -17,6 +18,7 @@ from annotations.ledger.suggestions import switch
 from annotations.studio.connecting import connect
 from annotations.studio.predictions import push_predictions
 from annotations.studio.pull import PullOptions, pull
+from annotations.studio.push import PushOptions, push
 from service.errors import NotReadyError
 from service.retraining import n_new_annotations
 from service.settings import Settings, child_environment
@@ -63,6 +65,21 @@ class StudioWork:
             report = pull(ledger, connected.client, connected.project(ledger), options)
         counts = {"new": report.new, "updated": report.updated, "deleted": report.deleted}
         _LOG.info("pulled from Label Studio", extra={"fields": counts})
+
+    def has_queued(self) -> bool:
+        """Tell whether posts that somebody asked to have annotated have no task in the project in use yet."""
+        server = server_name(self._settings)
+        if server is None or not self._settings.workspace.has_ledger:
+            return False
+        with self._ledger() as ledger:
+            project = latest_project(ledger, server)
+            return project is not None and has_unsent(ledger, project.key)
+
+    def push_queued(self) -> None:
+        """Make tasks of those posts, and of no others."""
+        with self._ledger() as ledger, studio(self._settings) as connected:
+            report = push(ledger, connected.client, connected.project(ledger), PushOptions(asked_only=True))
+        _LOG.info("queued posts sent to Label Studio", extra={"fields": {"posts": report.pushed}})
 
     def push_suggestions(self) -> None:
         """Give suggestions to tasks without any, where annotators see them."""

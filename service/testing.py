@@ -15,8 +15,15 @@ import httpx
 import uvicorn
 from anyio.from_thread import BlockingPortal, start_blocking_portal
 from fastapi import FastAPI
+from sqlalchemy import func, insert, select
 
 from annotations.codebook import Codebook, Family, Tag
+from annotations.labels import annotation_to_dict
+from annotations.ledger.recording import record_posts
+from annotations.ledger.store import Ledger, now
+from annotations.ledger.studio_tasks import ProjectRow, project_row, save_project
+from annotations.ledger.tables import imports, studio_annotations
+from annotations.records import Annotation, Post, text_digest
 from classifiers.predictions import Decision, Evidence, Prediction, TagPrediction
 from service.app import uvicorn_options
 
@@ -81,6 +88,52 @@ class FakeTagger:
         evidence = (Evidence(start, end, text[start:end], 1.5),) if explain else ()
         decision = Decision.ABSTAIN if found == doubt else Decision.YES
         return TagPrediction(tag_id, score, 0.5, decision, evidence)
+
+
+def store_annotations(ledger: Ledger, annotations: Sequence[Annotation]) -> None:
+    """Put annotations into a ledger as a pull would have, with their posts."""
+    project = "testing#1"
+    texts = {each.post_id: each for each in annotations}
+    posts = [
+        Post(
+            channel=post_id.rpartition("/")[0],
+            message_id=post_id.rpartition("/")[2],
+            text=each.text,
+            date=each.date,
+        )
+        for post_id, each in texts.items()
+    ]
+    if project_row(ledger, project) is None:
+        save_project(ledger, ProjectRow(project, "Testing", "", now(), None, 0, 0))
+    with ledger.begin() as connection:
+        known = connection.scalar(select(func.count()).select_from(studio_annotations)) or 0
+        row = {
+            "file": "testing",
+            "format": "testing",
+            "started_at": now(),
+            "finished_at": now(),
+            "counts": {},
+        }
+        number = connection.execute(insert(imports).values(row).returning(imports.c.import_id)).scalar_one()
+        record_posts(connection, number, posts)
+        rows = [
+            {
+                "project": project,
+                "annotation_id": known + place,
+                "task_id": known + place,
+                "post_id": each.post_id,
+                "revision": each.revision or text_digest(each.text),
+                "annotator": each.annotator,
+                "codebook": each.codebook or "",
+                "received": {},
+                "parsed": annotation_to_dict(each),
+                "problems": [],
+                "updated_at": now(),
+                "skipped": each.skipped,
+            }
+            for place, each in enumerate(annotations, 1)
+        ]
+        connection.execute(insert(studio_annotations), rows)
 
 
 class InProcessClient:

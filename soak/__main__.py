@@ -12,18 +12,22 @@ from pathlib import Path
 from annotations.errors import TalkingPointsError
 from annotations.testing import NoServerError, postgresql_server
 from benchmarks.local_studio import studio_environment, temporary_studio
+from soak.api_cases import VARIANTS, Effort, try_cases
 from soak.bulk_kills import kill_tagging, kill_workers
 from soak.examples import many_examples
 from soak.fuzzing import NAMES, fuzz, missing
 from soak.import_kills import kill_imports
 from soak.large_file import read_large
 from soak.outcome import Outcome, measured, print_table
+from soak.reload import Load, change_models
 from soak.requests import storm
 from soak.server_kills import kill_servers
 from soak.studio_kills import desk, kill_pulls, kill_pushes
 from soak.train_kills import kill_trainings
 
-PARTS = ("import", "push", "pull", "server", "train", "bulk", "fuzz", "examples", "large", "requests")
+PARTS = (
+    "import", "push", "pull", "server", "train", "bulk", "fuzz", "examples", "large", "api", "reload", "requests",
+)  # fmt: skip
 
 
 def main(arguments: list[str]) -> int:
@@ -38,6 +42,8 @@ def main(arguments: list[str]) -> int:
         "fuzz": _fuzzing,
         "examples": _examples,
         "large": _large,
+        "api": _api_cases,
+        "reload": _reload,
         "requests": _requests,
     }
     with tempfile.TemporaryDirectory(dir=options.scratch, ignore_cleanup_errors=True) as scratch:
@@ -64,6 +70,9 @@ def _options(arguments: list[str]) -> argparse.Namespace:
     parser.add_argument("--fuzz-seconds", type=int, default=120, help="of each format")
     parser.add_argument("--examples", type=int, default=3_000, help="of each property")
     parser.add_argument("--large-mb", type=int, default=2_048, help="size of the very large file")
+    parser.add_argument("--api-cases", type=int, default=10_000, help="of schemathesis, in all")
+    parser.add_argument("--changes", type=int, default=200, help="of the model, under load")
+    parser.add_argument("--requests", type=int, default=20_000, help="while the model is changed")
     parser.add_argument("--mixed-requests", type=int, default=200_000, help="good and bad requests")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--scratch", type=Path, help="where temporary files go (several GB)")
@@ -150,6 +159,22 @@ def _requests(options: argparse.Namespace, scratch: Path) -> Iterator[Outcome]:
         home = scratch / "requests"
         home.mkdir()
         storm(outcome, home, options.mixed_requests, options.seed)
+    yield outcome
+
+
+def _api_cases(options: argparse.Namespace, scratch: Path) -> Iterator[Outcome]:
+    each = -(-options.api_cases // len(VARIANTS))
+    for number, variant in enumerate(VARIANTS):
+        name = "API cases" if variant == "alone" else f"API cases, Label Studio {variant}"
+        with measured(Outcome(name)) as outcome:
+            effort = Effort(each, 50, options.seed + 1_000 * number)
+            try_cases(outcome, scratch / "api" / variant, variant, effort)
+        yield outcome
+
+
+def _reload(options: argparse.Namespace, scratch: Path) -> Iterator[Outcome]:
+    with measured(Outcome("models changed under load")) as outcome:
+        change_models(outcome, scratch / "reload", Load(options.changes, options.requests, seed=options.seed))
     yield outcome
 
 

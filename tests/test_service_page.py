@@ -21,7 +21,7 @@ from annotations.records import Post
 from classifiers.errors import ModelNotFoundError
 from service.app import build_app, create_app
 from service.page import day, percent
-from service.page_similar import SimilarPost
+from service.similar import SimilarPost, SimilarTag
 from service.settings import load_settings
 from service.tagger import ActiveModel
 from service.testing import FakeTagger, InProcessClient, in_process, small_codebook
@@ -243,14 +243,22 @@ class _Similar:
 def test_similar_posts_are_shown_where_something_finds_them(home: Path) -> None:
     """With their tags of today's codebook; a search that fails takes nothing else away."""
     found = [
-        SimilarPost("C/1", "2026-03-01T00:00:00+00:00", "A <b>multipolar</b> world", 0.8, ("un-role", "gone"))
+        SimilarPost(
+            "C/1",
+            datetime(2026, 3, 1, tzinfo=UTC),
+            "A <b>multipolar</b> world",
+            0.8,
+            tuple(SimilarTag(tag, tag, "claims", 1.0) for tag in ("un-role", "gone")),
+            "C",
+            2,
+        )
     ]
     app = create_app(load_settings(home=home), FakeTagger())
     with in_process(app) as client:
         assert "Similar posts" not in client.post("/", data={"text": "multipolar"}).text
-        app.state.similar_posts = _Similar(found)
+        app.state.similar = _Similar(found)
         html = client.post("/", data={"text": "multipolar"}).text
-        app.state.similar_posts = _Similar(error=LedgerError("gone"))
+        app.state.similar = _Similar(error=LedgerError("gone"))
         failed = client.post("/", data={"text": "multipolar"})
     assert "A &lt;b&gt;multipolar&lt;/b&gt; world" in html
     assert '<li class="chip tag-un-role">Role of the &#34;UN&#34;</li>' in html

@@ -26,7 +26,7 @@ from classifiers.registry import Registry
 from classifiers.testing import invented_annotations, invented_codebook, quick_options
 from classifiers.training import train
 from service.app import create_app
-from service.page_similar import SimilarPost
+from service.similar import SimilarPost, SimilarTag
 from service.settings import load_settings
 from service.testing import FakeTagger, on_a_socket
 
@@ -47,7 +47,13 @@ class _Similar:
     def nearest(self, text: str, n: int) -> Sequence[SimilarPost]:
         return [
             SimilarPost(
-                "Calverra/3", "2026-03-04T00:00:00+00:00", "A world", 0.8, ("multipolarity", "un-role")
+                "Calverra/3",
+                datetime(2026, 3, 4, tzinfo=UTC),
+                "A world",
+                0.8,
+                tuple(SimilarTag(tag, tag, "claims", 1.0) for tag in ("multipolarity", "un-role")),
+                "Calverra",
+                2,
             )
         ]
 
@@ -90,7 +96,7 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def address(home: Path) -> Iterator[str]:
     """Serve a fake model over the workspace, and yield the address."""
     app = create_app(load_settings(home=home), FakeTagger(doubts={"un-role": "perhaps"}))
-    app.state.similar_posts = _Similar()
+    app.state.similar = _Similar()
     with on_a_socket(app) as port:
         yield f"http://127.0.0.1:{port}"
 

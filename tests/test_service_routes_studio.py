@@ -44,7 +44,7 @@ class Listener(StudioSync):
     def stop(self) -> None:
         """Do nothing."""
 
-    def wake(self, *, push: bool = False, train: bool = False) -> None:
+    def wake(self, *, push: bool = False, train: bool = False, queue: bool = False) -> None:
         """Keep it."""
         self.heard.append({"push": push, "train": train})
 

@@ -361,3 +361,36 @@ class Storm:
                     client.update_annotation(made, {"result": other})
                 if number % 12 == 2:
                     client.delete_annotation(made)
+
+
+def test_queued_posts_outlive_the_service_and_go_to_label_studio(office: Office) -> None:
+    """Queued while there is no Label Studio, by a service that is then killed: the next one sends them, once."""
+    hidden = office.settings.home / "hidden"
+    link = office.settings.home / "studio"
+    link.rename(hidden)
+    address = f"http://127.0.0.1:{office.settings.port}"
+    before = set(office.tasks())
+    with office.serving() as process:
+        posts = [
+            {"text": f"A queued post, number {number}.", "message_id": str(number)} for number in range(3)
+        ]
+        answer = httpx.post(
+            f"{address}/v1/queue", json={"posts": posts, "post_ids": ["mfa/1"]}, trust_env=False
+        )
+        assert answer.status_code == 202
+        ticket = answer.json()["ticket"]
+        assert [each["state"] for each in answer.json()["posts"]] == ["stored"] * 3 + ["sent"]
+        process.kill()
+    hidden.rename(link)
+    with office.serving():
+
+        def states() -> list[str]:
+            found = httpx.get(f"{address}/v1/queue/{ticket}", trust_env=False).json()
+            return [each["state"] for each in found["posts"]]
+
+        _until(lambda: states() == ["sent"] * 4)
+    new = {key: number for key, number in office.tasks().items() if key not in before}
+    assert sorted(new) == ["api/0", "api/1", "api/2"]
+    pages = office.client.find_tasks(office.project.project_id, include="data")
+    there = [task["data"]["post_id"] for page in pages for task in page]
+    assert len(there) == len(set(there)) == 43

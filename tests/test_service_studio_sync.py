@@ -20,6 +20,7 @@ class FakeWork:
 
     connected: bool = False
     due: bool = False
+    queued: bool = False
     failures: list[Exception] = field(default_factory=list)
     done: list[str] = field(default_factory=list)
     seen: threading.Semaphore = field(default_factory=lambda: threading.Semaphore(0))
@@ -38,6 +39,17 @@ class FakeWork:
             raise self.failures.pop(0)
         self.done.append("pull")
         self.seen.release()
+
+    def has_queued(self) -> bool:
+        """Tell what it was told."""
+        return self.queued
+
+    def push_queued(self) -> None:
+        """Fail as often as it should, then note it."""
+        if self.failures:
+            raise self.failures.pop(0)
+        self.queued = False
+        self.done.append("queued")
 
     def push_suggestions(self) -> None:
         """Note it."""
@@ -142,3 +154,25 @@ def test_a_failed_pull_is_made_again_with_what_was_wanted(monkeypatch: Any) -> N
         sync.wake(push=True, train=True)
         _until(lambda: "train" in work.done)
     assert work.done[:3] == ["pull", "push", "train"]
+
+
+def test_queued_posts_are_sent_and_nothing_else_is_done() -> None:
+    """A word of them is enough; they get suggestions, and nothing is pulled for them."""
+    work = FakeWork()
+    with _running(work) as sync:
+        time.sleep(0.1)
+        work.queued = True
+        sync.wake(queue=True)
+        _until(lambda: "push" in work.done)
+    assert work.done == ["queued", "push", "stop"]
+
+
+def test_queued_posts_wait_for_label_studio(monkeypatch: Any) -> None:
+    """What was queued before the service started, or by another process, is found; failures are tried again."""
+    monkeypatch.setattr("service.studio_sync._FIRST_RETRY_SECONDS", 0.05)
+    monkeypatch.setattr("service.studio_sync._QUEUE_SECONDS", 0.05)
+    work = FakeWork(queued=True, failures=[StudioError("down"), StudioError("down")])
+    with _running(work):
+        _until(lambda: work.done == ["queued", "push"])
+        work.queued = True
+        _until(lambda: work.done == ["queued", "push"] * 2)

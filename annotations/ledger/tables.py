@@ -17,6 +17,7 @@ from annotations.ledger.post_tables import (
     sample_posts,
     samples,
 )
+from annotations.ledger.queue_tables import idempotency_keys, queued_posts
 from annotations.ledger.studio_tables import (
     annotators,
     studio_annotations,
@@ -39,12 +40,14 @@ __all__ = [
     "audit",
     "channel_aliases",
     "erasures",
+    "idempotency_keys",
     "imports",
     "ledger_info",
     "metadata",
     "near_duplicates",
     "post_signatures",
     "posts",
+    "queued_posts",
     "refusals",
     "revisions",
     "sample_posts",

@@ -53,6 +53,8 @@ class PushOptions:
     requeue
         First delete the tasks that nobody has worked on, so that what is served follows the samples even
         where tasks were made before. Who has such a task open cannot submit it.
+    asked_only
+        Push only the posts that somebody asked to have annotated (``ledger/queued.py``).
     settle_seconds
         How long an import of a killed run may still be under way in Label Studio.
     """
@@ -63,6 +65,7 @@ class PushOptions:
     resurrect: bool = False
     everything: bool = False
     requeue: bool = False
+    asked_only: bool = False
     settle_seconds: float = 15.0
 
 
@@ -105,7 +108,8 @@ def push(
 ) -> PushReport:
     """Make a task of every post of the queue that has none in the project, in the order of the queue.
 
-    The queue is what the samples of the ledger hold; without a sample, every current post by date.
+    The queue is what was asked for and what the samples of the ledger hold; without a sample, every current post
+    by date.
 
     An edited post gets another task; the one with its old text goes if nobody has worked on it.
 
@@ -117,7 +121,7 @@ def push(
     """
     options = options or PushOptions()
     tally = _Tally()
-    queue = Queue(ledger, client, everything=options.everything)
+    queue = Queue(ledger, client, everything=options.everything, asked_only=options.asked_only)
     if options.dry_run:
         tally.pushed = sum(1 for _ in _pending(ledger, project, queue, options, tally))
         tally.kept_old = len(superseded(ledger, project.key))

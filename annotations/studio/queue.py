@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 
 from annotations.ledger.posts import StoredPost, chosen_posts, current_posts
+from annotations.ledger.queued import queued_post_ids
 from annotations.ledger.samples import sampled_posts
 from annotations.ledger.store import Ledger
 from annotations.ledger.studio_tasks import Key, ProjectRow, chunks, forget, task_rows
@@ -19,16 +20,20 @@ SEQUENTIAL = "Sequential sampling"
 
 
 class Queue:
-    """The posts of the ledger's samples, in the order in which they are to be annotated.
+    """The posts that were asked for, then those of the ledger's samples in the order of annotation.
 
-    Without a sample, every post is in it, by date.
+    Without a sample, every post is in it, by date; with ``asked_only`` none but those that were asked for.
     """
 
-    def __init__(self, ledger: Ledger, client: StudioClient, *, everything: bool = False) -> None:
+    def __init__(
+        self, ledger: Ledger, client: StudioClient, *, everything: bool = False, asked_only: bool = False
+    ) -> None:
         self._ledger = ledger
         self._client = client
         self._overlaps = {each.post_id: each.overlap for each in sampled_posts(ledger)}
-        self._everything = everything or not self._overlaps
+        self._asked = dict.fromkeys(queued_post_ids(ledger))
+        self._sampled = () if asked_only else tuple(self._overlaps)
+        self._everything = not asked_only and (everything or not self._overlaps)
 
     @property
     def is_sampled(self) -> bool:
@@ -36,14 +41,15 @@ class Queue:
         return bool(self._overlaps)
 
     def __contains__(self, post_id: str) -> bool:
-        return post_id in self._overlaps
+        return post_id in self._overlaps or post_id in self._asked
 
     def posts(self) -> Iterator[StoredPost]:
-        """Yield the posts to push: those of the samples, then, if everything is wanted, the others by date."""
-        yield from chosen_posts(self._ledger, list(self._overlaps))
+        """Yield the posts to push: asked for, sampled, then, if everything is wanted, the others by date."""
+        first = list(self._asked | dict.fromkeys(self._sampled))
+        yield from chosen_posts(self._ledger, first)
         if self._everything:
             for stored in current_posts(self._ledger):
-                if stored.post.post_id not in self._overlaps:
+                if stored.post.post_id not in self:
                     yield stored
 
     def send(self, project_id: int, posts: Sequence[StoredPost]) -> dict[Key, int]:

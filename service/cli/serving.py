@@ -15,8 +15,6 @@ import uvicorn
 from fastapi import FastAPI
 
 from annotations.errors import TalkingPointsError
-from classifiers.registry import Registry
-from classifiers.scorer import Scorer
 from service.app import FACTORY, build_app, create_app, uvicorn_options
 from service.cli import console
 from service.logs import configure_logging
@@ -60,7 +58,7 @@ def serve_command(host: str | None, port: int | None, workers: int | None) -> No
 def answering(settings: Settings) -> Iterator[str]:
     """Run the HTTP service in a thread, without following Label Studio, and yield its address."""
     require_port(settings.host, settings.port)
-    models = ActiveModel(Registry(settings.workspace.models_path), Scorer.load)
+    models = ActiveModel.of_folder(settings.workspace.models_path)
     with serving(settings, build_app(settings, models)) as address:
         yield address
 

@@ -55,8 +55,8 @@ require_key = RequiredScope("")
 
 
 async def require_page(request: Request) -> None:
-    """Let every known caller see the pages, callers with the scope predict post to them, and anybody have styles."""
+    """Let every known caller see the pages, callers with the scope predict that of posts, and anybody have styles."""
     if request.url.path.startswith(ASSETS):
         return
-    is_safe = request.scope["method"] in _SAFE_METHODS
-    await RequiredScope("" if is_safe else "predict")(request)
+    tags_posts = request.url.path == "/" or request.scope["method"] not in _SAFE_METHODS
+    await RequiredScope("predict" if tags_posts else "")(request)

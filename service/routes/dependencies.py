@@ -10,6 +10,7 @@ from typing import Annotated
 from fastapi import Depends, Request
 from starlette.exceptions import HTTPException
 
+from service.ledger_access import LedgerAccess
 from service.settings import Settings
 from service.tagger import ModelSource, Tagger
 
@@ -31,6 +32,12 @@ async def get_tagger(models: Annotated[ModelSource, Depends(get_models)]) -> Tag
     return models.current()
 
 
+async def get_ledgers(request: Request) -> LedgerAccess:
+    """Return the way to the workspace's ledger."""
+    ledgers: LedgerAccess = request.app.state.ledgers
+    return ledgers
+
+
 async def require_json(request: Request) -> None:
     """Refuse a body that is not said to be JSON, or is compressed."""
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
@@ -38,10 +45,16 @@ async def require_json(request: Request) -> None:
         raise HTTPException(
             415, "Send JSON, with the header Content-Type: application/json.", {"Accept": "application/json"}
         )
+    await require_plain(request)
+
+
+async def require_plain(request: Request) -> None:
+    """Refuse a body that is compressed."""
     if request.headers.get("content-encoding", "identity").strip().lower() != "identity":
         raise HTTPException(415, "Send the body without Content-Encoding.", {"Accept-Encoding": "identity"})
 
 
 SettingsGiven = Annotated[Settings, Depends(get_settings)]
+LedgersGiven = Annotated[LedgerAccess, Depends(get_ledgers)]
 ModelsGiven = Annotated[ModelSource, Depends(get_models)]
 TaggerGiven = Annotated[Tagger, Depends(get_tagger)]

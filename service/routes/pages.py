@@ -26,12 +26,13 @@ from service.page_colors import tag_colors_css
 from service.page_models import PLOT_POLICY, model_page, plot_address, plot_of, versions_of
 from service.page_post import result_of
 from service.page_posts import search_of, shelf, stored_post
-from service.page_similar import SimilarPost
+from service.page_similar import SimilarPost, as_shown
 from service.page_texts import writable
 from service.problems import KINDS
 from service.routes.dependencies import ModelsGiven, SettingsGiven
 from service.schemas import PredictRequest
 from service.settings import Settings
+from service.similar_source import SimilarPosts
 from service.tagger import ModelSource, Tagger
 
 REPORT_PATH = "/report"
@@ -182,11 +183,11 @@ def _tagged(tagger: Tagger | None, text: str, settings: Settings) -> dict[str, A
 
 
 def _similar(request: Request, text: str) -> tuple[SimilarPost, ...]:
-    source = getattr(request.app.state, "similar_posts", None)
+    source: SimilarPosts | None = getattr(request.app.state, "similar", None)
     if source is None:
         return ()
     try:
-        return tuple(source.nearest(text, _N_SIMILAR))
+        return tuple(map(as_shown, source.nearest(text, _N_SIMILAR)))
     except TalkingPointsError as error:
         _LOG.warning("no similar posts", extra={"fields": {"reason": str(error)}})
         return ()

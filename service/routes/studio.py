@@ -126,7 +126,12 @@ async def train(sync: SyncGiven) -> StudioAccepted:
     dependencies=[Depends(require_json)],
     responses=_BODY,
     openapi_extra={
-        "requestBody": {"required": True, "content": {"application/json": {"schema": {"type": "object"}}}}
+        "requestBody": {
+            "required": True,
+            "content": {
+                "application/json": {"schema": {"description": "An event as Label Studio sends it."}}
+            },
+        }
     },
 )
 async def webhook(request: Request, sync: SyncGiven) -> StudioAccepted:
