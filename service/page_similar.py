@@ -11,7 +11,7 @@ _MAJORITY = 0.5
 
 @dataclass(frozen=True, slots=True)
 class SimilarPost:
-    """A post that people have tagged; ``score`` is its likeness, 0 to 1, ``tags`` the ids that at least half gave it."""
+    """A post that people have tagged; ``score`` is its likeness, 0 to 1, ``tags`` those that half of them gave it."""
 
     post_id: str
     date: str | None

@@ -140,7 +140,7 @@ def test_any_key_reads_what_is_served(home: Path) -> None:
     keys = [_key(home, scope) for scope in ("predict", "admin", "studio")]
     with _outside(home) as client:
         for headers in keys:
-            for path in ("/v1/codebook", "/v1/models", "/", "/docs", "/openapi.json"):
+            for path in ("/v1/codebook", "/v1/models", "/codebook", "/docs", "/openapi.json"):
                 assert client.get(path, headers=headers).status_code == 200
                 assert client.get(path).status_code == 401
 

@@ -21,8 +21,8 @@ from annotations.records import Post
 from classifiers.errors import ModelNotFoundError
 from service.app import build_app, create_app
 from service.page import day, percent
-from service.similar import SimilarPost, SimilarTag
 from service.settings import load_settings
+from service.similar import SimilarPost, SimilarTag
 from service.tagger import ActiveModel
 from service.testing import FakeTagger, InProcessClient, in_process, small_codebook
 

@@ -26,8 +26,8 @@ from classifiers.registry import Registry
 from classifiers.testing import invented_annotations, invented_codebook, quick_options
 from classifiers.training import train
 from service.app import create_app
-from service.similar import SimilarPost, SimilarTag
 from service.settings import load_settings
+from service.similar import SimilarPost, SimilarTag
 from service.testing import FakeTagger, on_a_socket
 
 pytestmark = pytest.mark.browser
