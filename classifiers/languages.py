@@ -159,7 +159,12 @@ def _stemmer(language: str) -> Callable[[str], str] | None:
 
 @cache
 def identifier() -> Any:
-    """Return py3langid's model."""
+    """Return py3langid's model, and keep it: 90 MB."""
+    return load_identifier()
+
+
+def load_identifier() -> Any:
+    """Read py3langid's model."""
     return LanguageIdentifier.from_model_file(MODEL_FILE, norm_probs=True)
 
 

@@ -20,6 +20,7 @@ from classifiers.compiled.cutting import ALPHA, IN_WORD, MAY_COMPOSE, NOT_UPPER,
 UNKNOWN, TO_PREPARE = -1, -2
 _LOOKED_AT = languages.LOOKED_AT
 _STEPS = np.float32(512)
+_BLOCK = 4096
 _LOG_OF = np.log1p(np.arange(2048)).astype(np.float32)
 
 
@@ -43,7 +44,7 @@ class Automaton(NamedTuple):
 @cache
 def automaton() -> tuple[Automaton, tuple[str, ...]]:
     """Return the model and the label of every class; two classes may bear one label."""
-    model = languages.identifier()
+    model = languages.load_identifier()  # most of it is not needed after this
     labels = tuple(model.nb_classes)
     first_columns = np.array([labels.index(label) for label in labels], dtype=np.int32)
     priors = np.array([languages.prior(label) for label in labels], dtype=np.float32)
@@ -52,7 +53,7 @@ def automaton() -> tuple[Automaton, tuple[str, ...]]:
             np.asarray(model.tk_nextmove),
             np.asarray(model.tk_row),
             np.array(model.tk_output, dtype=np.int32),
-            *_whole_numbers(model.nb_ptc.astype(np.float32)),
+            *_whole_numbers(model.nb_ptc),
             np.asarray(model.nb_pc, dtype=np.float32),
             first_columns,
             priors,
@@ -61,11 +62,15 @@ def automaton() -> tuple[Automaton, tuple[str, ...]]:
     )
 
 
-def _whole_numbers(weights: npt.NDArray[np.float32]) -> tuple[npt.NDArray[Any], np.float32]:
-    whole = np.rint(weights * _STEPS)
-    if np.abs(whole).max(initial=0) < 1 << 15 and np.array_equal(whole / _STEPS, weights):
-        return whole.astype(np.int16), np.float32(1 / _STEPS)
-    return weights, np.float32(1)
+def _whole_numbers(weights: npt.NDArray[Any]) -> tuple[npt.NDArray[Any], np.float32]:
+    found = np.empty(weights.shape, dtype=np.int16)
+    for first in range(0, len(weights), _BLOCK):  # a part at a time, for the memory
+        part = weights[first : first + _BLOCK].astype(np.float32)
+        whole = np.rint(part * _STEPS)
+        if np.abs(whole).max(initial=0) >= 1 << 15 or not np.array_equal(whole / _STEPS, part):
+            return weights.astype(np.float32), np.float32(1)
+        found[first : first + _BLOCK] = whole
+    return found, np.float32(1 / _STEPS)
 
 
 class Identifier:
