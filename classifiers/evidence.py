@@ -35,6 +35,9 @@ class Passages:
         self._sentences = sentences
         self._words = np.flatnonzero(sentences.is_word)
         self._first_words = np.searchsorted(self._words, sentences.firsts).tolist()
+        # The same few sentences are the strongest for many tags.
+        self._places: dict[int, tuple[int, int]] = {}
+        self._shares: dict[int, list[Floats]] = {}
 
     def best(self, row: int, column: int) -> tuple[Evidence, ...]:
         """Return the strongest passage of a text for a tag, and up to two more sentences that are above average.
@@ -63,6 +66,8 @@ class Passages:
     def _core(self, sentence: int, column: int) -> tuple[int, int]:
         """Return where a sentence lies, or the best 40 words of it."""
         words = self._words_of(sentence)
+        if len(words) <= MAX_WORDS and sentence in self._places:
+            return self._places[sentence]
         first, last = self._sentences.firsts[sentence : sentence + 2].tolist()
         if len(words) > MAX_WORDS:
             window = self._best_window(sentence, column, words - first)
@@ -70,7 +75,9 @@ class Passages:
                 last = int(words[window + MAX_WORDS])
             first = int(words[window])
         spans = self._sentences.spans
-        return int(spans[first, 0]), int(spans[first:last, 1].max())
+        place = int(spans[first, 0]), int(spans[first:last, 1].max())
+        self._places[sentence] = place
+        return place
 
     def _widened(
         self, first: int, sentence: int, strengths: Floats, place: tuple[int, int]
@@ -96,7 +103,9 @@ class Passages:
 
     def _best_window(self, sentence: int, column: int, words: Ints) -> int:
         """Return at which of a sentence's words the strongest run of 40 begins."""
-        added = token_parts(self._model, self._sentences, sentence, column)
+        if sentence not in self._shares:
+            self._shares[sentence] = token_shares(self._model, self._sentences, sentence)
+        added = token_parts(self._model, self._sentences, (sentence, column), self._shares[sentence])
         sums = np.concatenate([[0.0], np.cumsum(added)])
         starts = words[: len(words) - MAX_WORDS + 1]
         ends = np.append(words[MAX_WORDS:], len(added))
@@ -108,22 +117,33 @@ def passages(model: LinearModel, scored: Scored) -> Passages:
     return Passages(model, scored.texts, scored.sentences())
 
 
-def token_parts(model: LinearModel, sentences: Sentences, sentence: int, column: int) -> Floats:
-    """Return what the tokens of a sentence add to its strength for a tag, shape (n_tokens,).
-
-    With the strength of a sentence of no words they add up to that of the sentence.
-    """
+def token_shares(model: LinearModel, sentences: Sentences, sentence: int) -> list[Floats]:
+    """Return, for every view, how often the vector of each token counts in the sentence's score, (n_tokens,)."""
     first, last = sentences.firsts[sentence : sentence + 2].tolist()
     words = sentences.words[first:last]
     count_of = Counter(words.tolist())
     counts = np.array([count_of[word] for word in words.tolist()], dtype=np.float64)
     mass = sentences.vectors.mass[words] / counts
-    damping = 1 + np.log(counts)
-    total = np.zeros(last - first)
-    for view, scales in zip(model.views, model.combination.evidence_scale, strict=True):
-        weights = damping if view.name == "documents" else np.ones(len(counts))
+    found = []
+    for view in model.views:
+        weights = 1 + np.log(counts) if view.name == "documents" else np.ones(len(counts))
         length = 1.0 if view.name == "sentences" else np.sqrt((weights**2 * mass).sum()) or 1.0
-        total += (
-            weights / counts / length * sentences.vectors.parts[view.name][words, column] * scales[column]
-        )
+        found.append(weights / counts / length)
+    return found
+
+
+def token_parts(
+    model: LinearModel, sentences: Sentences, place: tuple[int, int], shares: Sequence[Floats]
+) -> Floats:
+    """Return what the tokens of a sentence add to its strength for a tag, shape (n_tokens,).
+
+    ``place`` are the numbers of the sentence and of the tag, ``shares`` the sentence's :func:`token_shares`.  With
+    the strength of a sentence of no words they add up to that of the sentence.
+    """
+    sentence, column = place
+    first, last = sentences.firsts[sentence : sentence + 2].tolist()
+    words = sentences.words[first:last]
+    total = np.zeros(last - first)
+    for view, scales, share in zip(model.views, model.combination.evidence_scale, shares, strict=True):
+        total += share * sentences.vectors.parts[view.name][words, column] * scales[column]
     return total

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from annotations.records import Span
 from classifiers.dataset import Dataset
-from classifiers.evidence import token_parts
+from classifiers.evidence import token_parts, token_shares
 from classifiers.predictions import Decision
 from classifiers.scorer import DECISIONS, Scorer
 from classifiers.testing import invented_annotations, invented_codebook, invented_scorer, quick_options
@@ -97,7 +97,10 @@ def test_the_parts_of_tokens_add_up_to_the_strength_of_their_sentence(scorer: Sc
     first, last = found.text_firsts[1:].tolist()
     assert (first, last > first) == (1, True)
     for sentence in range(first, last):
-        added = [token_parts(linear, found, sentence, tag).sum() for tag in range(len(linear.tag_ids))]
+        shares = token_shares(linear, found, sentence)
+        added = [
+            token_parts(linear, found, (sentence, tag), shares).sum() for tag in range(len(linear.tag_ids))
+        ]
         expected = found.strengths[sentence] - linear.combination.evidence_offset - nothing
         assert added == pytest.approx(expected, abs=1e-4)
 
