@@ -10,6 +10,7 @@ do not add up to the score of the text.
 
 from __future__ import annotations
 
+import heapq
 from collections import Counter
 from collections.abc import Sequence
 
@@ -45,8 +46,8 @@ class Passages:
         The strongest comes first; a text without a token has none.
         """
         first, last = self._sentences.text_firsts[row : row + 2].tolist()
-        strengths = self._sentences.strengths[first:last, column]
-        order = np.argsort(-strengths, kind="stable")[:MAX_PASSAGES].tolist()
+        strengths = self._sentences.strengths[first:last, column].tolist()
+        order = heapq.nsmallest(MAX_PASSAGES, range(last - first), key=lambda n: (-strengths[n], n))
         found: list[Evidence] = []
         for sentence in order:
             if found and strengths[sentence] <= 0:
@@ -56,7 +57,7 @@ class Passages:
                 start, end = self._widened(first, sentence, strengths, (start, end))
             elif start < found[0].end and found[0].start < end:
                 continue
-            found.append(Evidence(start, end, self._texts[row][start:end], float(strengths[sentence])))
+            found.append(Evidence(start, end, self._texts[row][start:end], strengths[sentence]))
         return tuple(found)
 
     def _words_of(self, sentence: int) -> Ints:
@@ -80,7 +81,7 @@ class Passages:
         return place
 
     def _widened(
-        self, first: int, sentence: int, strengths: Floats, place: tuple[int, int]
+        self, first: int, sentence: int, strengths: Sequence[float], place: tuple[int, int]
     ) -> tuple[int, int]:
         """Return a place with words of the sentences next to it, while they are above average and fit into 40 words.
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import NamedTuple
 
 
 class Decision(StrEnum):
@@ -29,8 +30,7 @@ class Evidence:
     weight: float
 
 
-@dataclass(frozen=True, slots=True)
-class TagPrediction:
+class TagPrediction(NamedTuple):
     """A tag's calibrated probability, its threshold, the decision and the evidence.
 
     ``score`` and ``threshold`` are None for a tag that the model does not predict; ``reason`` then says why.

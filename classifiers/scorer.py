@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -190,7 +190,7 @@ class Scorer:
         found = passages(self._model.linear, scored)
         return [
             tuple(
-                replace(tag, evidence=found.best(number, self._column[tag.tag_id])) if asked else tag
+                tag._replace(evidence=found.best(number, self._column[tag.tag_id])) if asked else tag
                 for tag, asked in zip(row, wanted[number], strict=True)
             )
             for number, row in enumerate(rows)

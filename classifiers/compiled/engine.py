@@ -194,7 +194,8 @@ class _Own:
 
     def scratch(self, memo: Memo, cut: _Cut, n_views: int, n_tags: int) -> tuple[Any, ...]:
         """Return room for :func:`score_texts` to work in."""
-        most = int(np.diff(cut.text_firsts).max(initial=1))
+        counts = cut.text_firsts[1:] - cut.text_firsts[:-1]
+        most = max(1, int(counts.max()))
         marks, _, last_mark = self._of_words
         if last_mark[0] > _MOST_MARKS - len(cut.firsts):
             marks[:] = 0
