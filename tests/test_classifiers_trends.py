@@ -258,6 +258,8 @@ def test_tables_that_are_none_are_refused_with_a_reason(tmp_path: Path, ledger: 
     for name in ("tags.xlsx", "nowhere.parquet", "posts.csv"):
         with pytest.raises(FileError, match=name):
             TagsTable(ledger, tmp_path / name)
+    with pytest.raises(FileError, match="no row"):
+        TagsTable(ledger, tags_of(tmp_path / "0.parquet", {}, TAGS))
     one = tags_of(tmp_path / "1.parquet", {"daily/1": [0.1, 0.1]}, TAGS)
     other = tags_of(tmp_path / "2.parquet", {"daily/2": [0.1, 0.1]}, TAGS, version="another")
     both = tmp_path / "both.parquet"

@@ -9,8 +9,8 @@ has less than 100 posts; half a post added to each); the first Wasserstein dista
 log-odds.  Whether the two samples differ by more than noise is asked by the chi-squared test of homogeneity over the
 same bins (K. Pearson 1900); noise in the index is about ``1 / n + 1 / m`` times a chi-squared variable (B. Yurdakul,
 "Statistical properties of population stability index", 2018).  Near-duplicates count once.  With many posts a
-difference too small to matter is more than noise as well, so ``drifted`` asks for an index of 0.1 besides, the customary
-mark (N. Siddiqi, "Credit Risk Scorecards", 2006).
+difference too small to matter is more than noise as well, so ``drifted`` asks for an index of 0.1 besides, the
+customary mark (N. Siddiqi, "Credit Risk Scorecards", 2006).
 """
 
 from __future__ import annotations
