@@ -4,8 +4,8 @@ The posts of a week (of a day, where there are few weeks) are one unit.  Two kin
 one share before and another after, and a span of time (of 3, 6, 12, ... units) with another share than the rest.  The
 one is taken at which two shares explain the counts best (the likelihood ratio of binomial counts).  Whether that is
 more than chance is asked by putting the units in another order many times: if nothing changed, any order is as likely
-as the one there is.  Units are moved whole, so what comes and goes within one (a speech, a text that everybody forwards)
-stays together and makes no alarm by itself.  On both sides of a change the question is asked again.
+as the one there is.  Units are moved whole, so what comes and goes within one (a speech, a text that everybody
+forwards) stays together and makes no alarm by itself.  On both sides of a change the question is asked again.
 
 The p-value of a first change is exact as long as units are exchangeable where nothing changes; it is multiplied by the
 number of tags asked (Bonferroni).  A subject that lasts for longer than a unit and goes again is a change by this test.
