@@ -27,6 +27,7 @@ from classifiers.trends.testing import ledger_of, tags_of
 from classifiers.trends.timelines import DayCounts, Timelines, period_name, period_starts
 
 TAGS = ("old-glory", "blame")
+BY_DAY = ChangeOptions(unit="day")
 START = datetime(2025, 11, 3, 9, tzinfo=UTC)
 _FIRST_DAY = START.toordinal() - datetime(1970, 1, 1).toordinal()
 
@@ -78,7 +79,7 @@ def test_a_planted_change_is_found_in_its_month() -> None:
     """A tag that rises from 10 to 35 % in the third month: one change, within days; the other tags have none."""
     shares = np.full((150, 5), 0.1)
     shares[75:, 2] = 0.35
-    found = change_points([f"t{n}" for n in range(5)], _days(np.random.default_rng(7), shares))
+    found = change_points([f"t{n}" for n in range(5)], _days(np.random.default_rng(7), shares), BY_DAY)
     assert [change.tag for change in found] == ["t2"]
     planted = START + timedelta(days=75)
     assert abs((datetime.fromisoformat(found[0].date) - planted.replace(tzinfo=None)).days) <= 10
@@ -90,7 +91,7 @@ def test_a_passing_wave_has_a_beginning_and_an_end() -> None:
     """Three weeks in the middle at 50 %: two changes, up and down."""
     shares = np.full((150, 1), 0.1)
     shares[60:81] = 0.5
-    up, down = change_points(["t"], _days(np.random.default_rng(3), shares))
+    up, down = change_points(["t"], _days(np.random.default_rng(3), shares), BY_DAY)
     assert up.after > 2 * up.before
     assert down.after < down.before / 2
     assert (datetime.fromisoformat(down.date) - datetime.fromisoformat(up.date)).days == pytest.approx(
@@ -120,12 +121,13 @@ def test_busy_days_are_no_change() -> None:
 
 
 def test_changes_of_weeks_and_of_next_to_nothing() -> None:
-    """Weeks are units too; a corpus without days, or with a few, has no changes."""
+    """Weeks are the units where there are many; a corpus without days, or with a few, has no changes."""
     shares = np.full((200, 1), 0.1)
     shares[100:] = 0.5
     counts = _days(np.random.default_rng(2), shares)
     (change,) = change_points("t", counts, ChangeOptions(unit="week"))
     assert datetime.fromisoformat(change.date).weekday() == 0
+    assert change_points("t", counts) == [change]
     none = DayCounts(*(np.zeros(shape, dtype=np.int64) for shape in (0, (0, 1), (0, 1))))
     assert change_points("t", none) == []
     assert change_points("t", DayCounts(counts.days[:4], counts.yes[:4], counts.decided[:4])) == []
@@ -258,6 +260,8 @@ def test_tables_that_are_none_are_refused_with_a_reason(tmp_path: Path, ledger: 
     for name in ("tags.xlsx", "nowhere.parquet", "posts.csv"):
         with pytest.raises(FileError, match=name):
             TagsTable(ledger, tmp_path / name)
+    with pytest.raises(FileError, match="no row"):
+        TagsTable(ledger, tags_of(tmp_path / "0.parquet", {}, TAGS))
     one = tags_of(tmp_path / "1.parquet", {"daily/1": [0.1, 0.1]}, TAGS)
     other = tags_of(tmp_path / "2.parquet", {"daily/2": [0.1, 0.1]}, TAGS, version="another")
     both = tmp_path / "both.parquet"

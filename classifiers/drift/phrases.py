@@ -16,7 +16,6 @@ sketch over the late posts; these alone are then counted in all posts, exactly.
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -40,6 +39,7 @@ _EXAMPLES = 30
 _SHOWN = 5
 _SAME_POSTS = 0.7
 _LONGEST = 12
+_MOST_RISING = 2_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,8 +83,9 @@ class RisingPhrases:
         self._sketch, self._n_frequent = Sketch(23), 0
         self._ends: Keys = np.zeros((n, 2), dtype=np.uint64)
         self._n_common = np.zeros(len(chosen.common), dtype=np.int64)  # of the early posts
-        self._posts: list[list[str]] = [[] for _ in range(n)]
-        self._forms: list[Counter[str]] = [Counter() for _ in range(n)]
+        self._late_ids: list[str] = []
+        self._examples = np.full((n, _EXAMPLES), -1, dtype=np.int32)  # places in the list of ids
+        self._forms = [""] * n  # as it was first met
 
     def add(self, batch: TaggedBatch, words: Worded, evidence: dict[int, EvidenceByTag] | None) -> None:
         """Count a batch; ``evidence`` is that of its tags, None where there is none at hand."""
@@ -92,6 +93,7 @@ class RisingPhrases:
         is_late = wanted & (batch.days >= self._chosen.day)
         self._n_late += int(is_late.sum())
         self._n_early += int(wanted.sum() - is_late.sum())
+        self._late_ids += [batch.posts[row].post.post_id for row in np.flatnonzero(is_late).tolist()]
         self._count_common(words, wanted & ~is_late)
         covered = _covered(batch, words, evidence)
         for length in LENGTHS:
@@ -119,11 +121,12 @@ class RisingPhrases:
         common = self._chosen.common[self._n_common >= COMMON * m]
         rising &= ~np.isin(self._ends[asked], common).any(axis=1)
         order = sorted(np.flatnonzero(rising).tolist(), key=lambda row: (-z[row], int(asked[row])))
+        order = order[:_MOST_RISING]
         cues = cue_pattern([] if codebook is None else [cue for tag in codebook.tags for cue in tag.cues])
         chosen: list[RisingPhrase] = []
         for row, same in self._different(asked, order):
             number = int(asked[row])
-            phrase = passage([self._form(int(asked[each])) for each in same])
+            phrase = passage([self._forms[int(asked[each])] for each in same])
             if cues.search(phrase):
                 continue
             chosen.append(
@@ -136,7 +139,7 @@ class RisingPhrases:
                     z=float(z[row]),
                     p=float(adjusted[row]),
                     unexplained=float(unexplained[row]),
-                    post_ids=tuple(self._posts[number][:_SHOWN]),
+                    post_ids=tuple(self._late_ids[place] for place in self._found_in(number)[:_SHOWN]),
                 )
             )
             if len(chosen) == self._options.limit:
@@ -145,7 +148,7 @@ class RisingPhrases:
 
     def _different(self, asked: Ints, order: list[int]) -> Iterator[tuple[int, list[int]]]:
         """Yield rows in order, each with all that stand in the same posts and are told with it, the first included."""
-        sets = {row: set(self._posts[int(asked[row])]) for row in order}
+        sets = {row: set(self._found_in(int(asked[row]))) for row in order}
         done: set[int] = set()
         for place, row in enumerate(order):
             if row not in done:
@@ -158,8 +161,9 @@ class RisingPhrases:
                 done.update(same)
                 yield row, same
 
-    def _form(self, number: int) -> str:
-        return self._forms[number].most_common(1)[0][0]
+    def _found_in(self, number: int) -> list[int]:
+        places = self._examples[number]
+        return [int(place) for place in places[places >= 0]]
 
     def _rows(self, keys: Keys) -> tuple[npt.NDArray[np.bool_], Ints]:
         known = self._chosen.keys
@@ -192,15 +196,15 @@ class RisingPhrases:
         np.add.at(self._early, rows[~late], 1)
         np.add.at(self._late, rows[late], 1)
         np.add.at(self._explained, rows[late & inside], 1)
+        ids = len(self._late_ids) - int(is_late.sum()) + np.cumsum(is_late) - 1
         for post, row, word in zip(
             posts[late].tolist(), rows[late].tolist(), first[late].tolist(), strict=True
         ):
-            held = self._posts[row]
-            if len(held) < _EXAMPLES:
-                stored = batch.posts[post]
-                held.append(stored.post.post_id)
-                form = stored.post.text[words.starts[word] : words.ends[word + length - 1]]
-                self._forms[row][" ".join(form.split())] += 1
+            free = np.flatnonzero(self._examples[row] < 0)[:1]
+            self._examples[row, free] = ids[post]
+            if not self._forms[row]:
+                form = batch.posts[post].post.text[words.starts[word] : words.ends[word + length - 1]]
+                self._forms[row] = " ".join(form.split())
 
 
 def rise(late: Ints, n_late: int, early: Ints, n_early: int) -> Floats:

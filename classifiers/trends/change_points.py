@@ -1,14 +1,14 @@
-"""When the share of a tag changed: days after which it is another, found so that noise seldom passes for one.
+"""When the share of a tag changed: days from which on it is another, found so that noise seldom passes for one.
 
-The posts of a day are one unit.  Two kinds of change are looked for: a cut, with one share before and another after,
-and a span of time (of 3, 6, 12, ... units) with another share than the rest.  The one is taken at which two shares
-explain the counts best (the likelihood ratio of binomial counts).  Whether that is more than chance is asked by
-putting the days in another order many times: if nothing changed, any order is as likely as the one there is.  Days
-are moved whole, so what a busy day brings (a speech, a text that everybody forwards) stays together and makes no
-alarm by itself.  On both sides of a change the question is asked again.
+The posts of a week (of a day, where there are few weeks) are one unit.  Two kinds of change are looked for: a cut, with
+one share before and another after, and a span of time (of 3, 6, 12, ... units) with another share than the rest.  The
+one is taken at which two shares explain the counts best (the likelihood ratio of binomial counts).  Whether that is
+more than chance is asked by putting the units in another order many times: if nothing changed, any order is as likely
+as the one there is.  Units are moved whole, so what comes and goes within one (a speech, a text that everybody
+forwards) stays together and makes no alarm by itself.  On both sides of a change the question is asked again.
 
-The p-value of a first change is exact as long as days are exchangeable where nothing changes; it is multiplied by the
-number of tags asked (Bonferroni).  What lasts for longer than a day makes false alarms: units of a week bear more.
+The p-value of a first change is exact as long as units are exchangeable where nothing changes; it is multiplied by the
+number of tags asked (Bonferroni).  A subject that lasts for longer than a unit and goes again is a change by this test.
 
 References
 ----------
@@ -39,7 +39,7 @@ Ints = npt.NDArray[np.int64]
 Unit = Literal["auto", "day", "week"]
 _DRAWS_AT_ONCE = 100
 _ENOUGH = 10
-_MANY_DAYS = 400
+_ENOUGH_WEEKS = 20
 _LEAST_UNITS = 6
 
 
@@ -48,8 +48,8 @@ class ChangeOptions:
     """How changes are looked for.
 
     ``alpha`` is the rate of false alarms over all tags together; ``unit`` is what is moved as a whole: days, or weeks
-    (``auto``: weeks where more than 400 days have posts).  ``min_units`` is the least number of units on both sides of
-    a change; ``most_draws`` bounds the orders tried.
+    (``auto``: weeks where there are 20 or more).  ``min_units`` is the least number of units on both sides of a change;
+    ``most_draws`` bounds the orders tried.
     """
 
     alpha: float = 0.05
@@ -231,9 +231,9 @@ class _Search:
 
 def _units(counts: DayCounts, unit: Unit) -> tuple[Ints, Ints, Ints]:
     """Return the first days of the units, and their yes and decided posts."""
-    if unit == "day" or (unit == "auto" and len(counts.days) <= _MANY_DAYS):
-        return counts.days, counts.yes.astype(np.int64), counts.decided.astype(np.int64)
     starts, first = np.unique(period_starts(counts.days, "week"), return_index=True)
+    if unit == "day" or (unit == "auto" and len(starts) < _ENOUGH_WEEKS):
+        return counts.days, counts.yes.astype(np.int64), counts.decided.astype(np.int64)
     yes, decided = (
         np.add.reduceat(of.astype(np.int64), first, axis=0) for of in (counts.yes, counts.decided)
     )

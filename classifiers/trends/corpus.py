@@ -138,7 +138,10 @@ class TagsTable:
                 where=str(path),
                 hint="Make the table with `talkingpoints tag POSTS TAGS.parquet`.",
             )
-        self.model_version = str(self._data.head(1, columns=["model_version"])["model_version"][0])
+        first = self._data.head(1, columns=["model_version"])["model_version"]
+        if not len(first):
+            raise FileError("has no row", where=str(path), hint="Tag some posts first.")
+        self.model_version = str(first[0])
         self.n_repeated = self.n_unknown = 0
 
     def batches(self) -> Iterator[TaggedBatch]:

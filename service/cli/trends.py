@@ -27,7 +27,7 @@ _PERIODS = 6
     type=click.Choice(["auto", "day", "week"]),
     default="auto",
     show_default=True,
-    help="What is moved as a whole in the test for changes; auto: weeks where there are more than 400 days.",
+    help="What is moved as a whole in the test for changes; auto: weeks where there are 20 or more.",
 )
 @click.option(
     "--alpha",
