@@ -18,7 +18,7 @@ COMMANDS = [
     "codebook", "import", "posts", "studio", "push", "pull", "export", "agreement", "anchoring",
     "adjudicate", "suspects", "sample", "train", "evaluate", "learning-curve", "retrain", "models",
     "activate", "rollback", "card", "export-sklearn", "tag", "prevalence", "trends", "drift", "diagnose",
-    "status", "serve", "settings", "report",
+    "status", "serve", "keys", "audit", "settings", "report",
     "backup", "restore", "erase", "demo",
 ]  # fmt: skip
 
