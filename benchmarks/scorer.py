@@ -40,6 +40,7 @@ from benchmarks.ablation import plain_pipeline
 from classifiers import languages
 from classifiers.bundle import write_bundle
 from classifiers.compiled.engine import CompiledModel
+from classifiers.compiled.identifying import automaton
 from classifiers.dataset import Dataset
 from classifiers.model import Model
 from classifiers.scorer import Scorer
@@ -238,7 +239,7 @@ def _touched(engine: CompiledModel, texts: Sequence[str]) -> tuple[float, dict[s
     """Count what is read and written for a post: text, tokens, rows of words, the language's tables."""
     sizes = {"text": 0.0, "tokens and their keys": 0.0, "rows of words": 0.0, "language": 0.0}
     row = engine._memo.rows.shape[1] * 4
-    weights = engine._own().identifier._automaton.weights
+    weights = automaton()[0].weights
     for scored in engine.scored(texts):
         found = scored.sentences()
         pairs = sum(

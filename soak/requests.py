@@ -232,7 +232,8 @@ def _serving(home: Path) -> Iterator[tuple[subprocess.Popen[bytes], int]]:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port: int = listener.getsockname()[1]
     environment = {name: value for name, value in os.environ.items() if not name.startswith("TALKINGPOINTS_")}
-    environment |= {"TALKINGPOINTS_HOME": str(home)}
+    # No rates: how fast we are is not what is tried here.
+    environment |= {"TALKINGPOINTS_HOME": str(home), "TALKINGPOINTS_RATE_PER_SECOND": "0"}
     command = [sys.executable, "-m", "service.cli", "serve", "--port", str(port)]
     with (home / "log").open("wb") as log:
         process = subprocess.Popen(command, env=environment, stderr=log)

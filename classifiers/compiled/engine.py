@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
@@ -56,7 +57,7 @@ class CompiledModel:
         self._scoring = kinds, biases, _double(how.mix), _double(how.offset), TEMPERATURE
         self._weighing = kinds, biases, _double(how.evidence_scale), _double(how.evidence_offset)
         self._stemming = _Stemming(model.languages)
-        self._local = threading.local()
+        self._desks: list[_Desk] = []
         self._lock = threading.Lock()
         self._memo = self._new_memo()
 
@@ -77,27 +78,28 @@ class CompiledModel:
             yield from self._model.scored(part) if odd[first] else self._score(part, _cut(part))
 
     def _score(self, texts: Sequence[str], cut: _Cut) -> Iterator[Scored]:
-        own = self._own()
-        labels = own.identifier.identify(texts, cut.codes, cut.bounds)
+        with self._desk() as desk:
+            labels = desk.identifier.identify(texts, cut.codes, cut.bounds)
         found = self._words(cut, self._stemming.numbers(labels, cut))
         if found is None:
             yield from self._model.scored(texts)
             return
         memo, words = found
         parts = words, cut.firsts, cut.text_firsts
-        n_tags = len(self._model.tag_ids)
+        n_views, n_tags = len(self._model.views), len(self._model.tag_ids)
         scores = np.empty((len(texts), n_tags))
-        score_texts(
-            parts, memo.rows, self._scoring, own.scratch(memo, cut, len(self._model.views), n_tags), scores
-        )
+        with self._desk() as desk:
+            scratch = desk.scratch(memo, cut, n_views, n_tags)
+            score_texts(parts, memo.rows, self._scoring, scratch, scores)
 
         def sentences() -> Sentences:
             strengths = np.empty((len(cut.firsts) - 1, n_tags))
-            scratch = self._own().scratch(memo, cut, len(self._model.views), n_tags)
-            weigh_sentences(parts, memo.rows, self._weighing, scratch, strengths)
+            with self._desk() as desk:
+                scratch = desk.scratch(memo, cut, n_views, n_tags)
+                weigh_sentences(parts, memo.rows, self._weighing, scratch, strengths)
             return self._laid_out(cut, found, strengths)
 
-        names = own.identifier.labels
+        names = self._stemming.labels
         yield Scored(
             texts, [None if label < 0 else names[label] for label in labels.tolist()], scores, sentences
         )
@@ -172,17 +174,21 @@ class CompiledModel:
     def _new_memo(self) -> Memo:
         return Memo(len(self._model.views) * self._width)
 
-    def _own(self) -> _Own:
-        """Return what is this thread's own."""
+    @contextmanager
+    def _desk(self) -> Iterator[_Desk]:
+        """Lend what one caller at a time works with; there are as many as were ever wanted at once."""
         try:
-            own: _Own = self._local.own
-        except AttributeError:
-            own = self._local.own = _Own()
-        return own
+            desk = self._desks.pop()
+        except IndexError:
+            desk = _Desk()
+        try:
+            yield desk
+        finally:
+            self._desks.append(desk)
 
 
-class _Own:
-    """What a thread works with: an identifier, and scratch for sums over words."""
+class _Desk:
+    """What a caller works with: an identifier, and scratch for sums over words."""
 
     def __init__(self) -> None:
         self.identifier = Identifier()
@@ -212,9 +218,10 @@ class _Stemming:
     """By which language the words of a text are stemmed, as a number in ``names``."""
 
     def __init__(self, languages: Sequence[str]) -> None:
-        _, labels = automaton()
+        _, self.labels = automaton()
         by_script = [
-            [stemming_by_script(script, label, languages) for script in SCRIPTS] for label in (None, *labels)
+            [stemming_by_script(script, label, languages) for script in SCRIPTS]
+            for label in (None, *self.labels)
         ]
         self.names = sorted({name for row in by_script for name in row})
         numbers = {name: number for number, name in enumerate(self.names)}
