@@ -25,6 +25,7 @@ from service.openapi import build_document
 from service.routes import models as models_routes
 from service.routes import predict, probes, studio
 from service.routes.pages import pages_router
+from service.routes.report import report_router
 from service.settings import Settings, check_safe_to_serve, load_settings, unknown_variables
 from service.studio_backend import StudioBackend
 from service.studio_sync import StudioSync
@@ -80,7 +81,8 @@ def build_app(settings: Settings, models: ModelSource, sync: StudioSync | None =
     app.state.studio_backend = StudioBackend(settings, models)
     app.state.studio_sync = sync
     problems.install(app)
-    for router in (predict.router, models_routes.router, studio.router, probes.router, pages_router()):
+    pages = pages_router(), report_router()
+    for router in (predict.router, models_routes.router, studio.router, probes.router, *pages):
         app.include_router(router)
     return app
 
