@@ -23,23 +23,23 @@ _PANEL = 1.7
 _WIDE, _HIGH = 1.25, 1.4
 _NAVY, _ORANGE, _GREEN, _GREY = "#1b3a5b", "#c8641e", "#3f7d4e", "#9a9a9a"
 _STYLES = (("--", _NAVY), ("-.", _GREEN), ("-", _ORANGE))
-_NO_METADATA = {"Date": None, "Creator": None, "Format": None, "Type": None}
+NO_METADATA = {"Date": None, "Creator": None, "Format": None, "Type": None}
 
 
 def plots(unseen: Unseen, curve: LearningCurve | None = None) -> dict[str, str]:
     """Draw everything there is to draw: SVG by file name."""
-    draws = (_precision_recall, _reliability, _thresholds, _confusions)
+    draws = (draw_precision_recall, draw_reliability, _thresholds, _confusions)
     drawers: dict[str, Callable[[Any], None]] = {
         name: partial(draw, unseen=unseen) for name, draw in zip(PLOTS, draws, strict=False)
     }
     if curve is not None:
         drawers[PLOTS[-1]] = partial(_learning_curve, curve=curve)
-    with _defaults():
+    with drawing():
         return {name: _drawn(drawer) for name, drawer in drawers.items()}
 
 
 @contextmanager
-def _defaults() -> Iterator[None]:
+def drawing() -> Iterator[None]:
     """Draw by matplotlib's own defaults, whatever the user's are; text stays text."""
     import matplotlib as mpl  # noqa: PLC0415 - see the module's docstring
 
@@ -68,7 +68,7 @@ def _drawn(draw: Callable[[Any], None]) -> str:
     FigureCanvasSVG(figure)
     draw(figure)
     stream = io.StringIO()
-    figure.savefig(stream, format="svg", metadata=_NO_METADATA)
+    figure.savefig(stream, format="svg", metadata=NO_METADATA)
     return stream.getvalue()
 
 
@@ -109,7 +109,8 @@ class _Panels:
         self._axes.vlines(np.asarray(x) + left, low, high, color=_NAVY, linewidth=0.8)
 
 
-def _precision_recall(figure: Any, unseen: Unseen) -> None:
+def draw_precision_recall(figure: Any, unseen: Unseen) -> None:
+    """Draw precision against recall of every tag on an empty figure."""
     titles = [rule.tag_id for rule in unseen.rules]
     panels = _Panels(figure, titles, "recall (dot: at the tag's threshold; dotted: always yes)", "precision")
     for k in range(len(titles)):
@@ -124,7 +125,8 @@ def _precision_recall(figure: Any, unseen: Unseen) -> None:
             panels.line(k, [hits / truth.sum()], [hits / n_yes], "o", color=_ORANGE, markersize=4)
 
 
-def _reliability(figure: Any, unseen: Unseen) -> None:
+def draw_reliability(figure: Any, unseen: Unseen) -> None:
+    """Draw the share of posts with a tag against its probability on an empty figure."""
     titles = ["all tags", *(rule.tag_id for rule in unseen.rules)]
     said = "mean probability in ten bins (bars: 95 % intervals by Wilson)"
     panels = _Panels(figure, titles, said, "share of posts with the tag")

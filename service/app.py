@@ -33,6 +33,7 @@ from service.routes import models as models_routes
 from service.routes import predict, probes, queue, similar, stream, studio
 from service.routes.access import require_key, require_page, require_scope
 from service.routes.pages import pages_router
+from service.routes.report import report_router
 from service.settings import Settings, load_settings, metrics_folder, unknown_variables
 from service.similar_source import SimilarPosts
 from service.studio_backend import StudioBackend
@@ -114,6 +115,7 @@ def _routers() -> list[tuple[APIRouter, Sequence[Any]]]:
         (probes.router, []),  # anybody may ask whether it lives
         (metrics_routes.router, [Depends(require_scope("admin"))]),
         (pages_router(), [Depends(require_page)]),
+        (report_router(), [Depends(require_page)]),
     ]
 
 

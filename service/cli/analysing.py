@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import csv
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, fields
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +11,7 @@ import click
 
 from annotations.codebook import Codebook
 from annotations.errors import FileError
-from annotations.files import atomic_text, neutral_cell
+from annotations.files import atomic_text
 from annotations.ledger.posts import post_counts
 from annotations.ledger.store import Ledger
 from annotations.ledger.studio import stored_annotations
@@ -25,6 +24,7 @@ from classifiers.trends import ScoredPosts, TaggedCorpus, TagsTable
 from service.cli import console
 from service.cli.learning import labels_in_use
 from service.settings import Settings
+from service.tables import Table, rounded
 
 tags_table_option = click.option(
     "--tags-table",
@@ -40,8 +40,6 @@ seed_option = click.option("--seed", type=int, default=0, show_default=True, hel
 folder_option = click.option(
     "--out", type=click.Path(path_type=Path), help="Write every table as a CSV file to this folder."
 )
-_DIGITS = 6
-_NESTED = {"steps"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,25 +96,6 @@ def labels_if_any(
     return stored_annotations(ledger) if file is None else labels_in_use(settings, file, codebook)
 
 
-@dataclass(frozen=True, slots=True)
-class Table:
-    """The columns of a table, and its rows."""
-
-    columns: tuple[str, ...]
-    rows: Sequence[dict[str, Any]]
-
-    @classmethod
-    def of(cls, kind: type, records: Iterable[Any]) -> Table:
-        """Make a table of records (dataclasses): figures of six digits, lists joined, ``steps`` left out."""
-        columns = tuple(each.name for each in fields(kind) if each.name not in _NESTED)
-        return cls(columns, [{name: _cell(getattr(record, name)) for name in columns} for record in records])
-
-    def numbered(self, name: str, numbers: Iterable[int]) -> Table:
-        """Return the table with a column of numbers before the others."""
-        rows = [{name: number} | row for number, row in zip(numbers, self.rows, strict=True)]
-        return Table((name, *self.columns), rows)
-
-
 def write_tables(folder: Path, tables: Mapping[str, Table]) -> None:
     """Write each table as ``<name>.csv`` and say so.
 
@@ -127,18 +106,13 @@ def write_tables(folder: Path, tables: Mapping[str, Table]) -> None:
     """
     for name, content in tables.items():
         with atomic_text(folder / f"{name}.csv") as stream:
-            writer = csv.DictWriter(stream, content.columns, lineterminator="\n")
-            writer.writeheader()
-            writer.writerows(
-                {key: neutral_cell("" if value is None else value) for key, value in row.items()}
-                for row in content.rows
-            )
+            content.dump(stream)
     console.say(f"{', '.join(f'{name}.csv' for name in tables)} written to {folder}")
 
 
 def as_json(record: Any) -> Any:
     """Return a record (a dataclass) as JSON-able data, figures rounded to six digits."""
-    return _rounded(asdict(record))
+    return rounded(asdict(record))
 
 
 def section(title: str) -> None:
@@ -174,19 +148,3 @@ def table(header: Sequence[str], rows: Sequence[Sequence[str]], most: int = 20) 
     console.print_table(list(header), [list(row) for row in rows[:most]])
     if len(rows) > most:
         click.echo(f"... and {len(rows) - most:,} more (--out or --json has them all)")
-
-
-def _cell(value: Any) -> Any:
-    if isinstance(value, tuple):
-        return "; ".join(map(str, value))
-    return _rounded(value)
-
-
-def _rounded(value: Any) -> Any:
-    if isinstance(value, float):
-        return float(f"{value:.{_DIGITS}g}")
-    if isinstance(value, dict):
-        return {key: _rounded(each) for key, each in value.items()}
-    if isinstance(value, list | tuple):
-        return [_rounded(each) for each in value]
-    return value

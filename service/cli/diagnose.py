@@ -7,9 +7,7 @@ from pathlib import Path
 import click
 
 from classifiers.bundle_documents import OutOfFold, read_out_of_fold
-from classifiers.diagnostics import DiagnosticOptions, Diagnostics, Unused, diagnose
-from classifiers.diagnostics_learning import Prospect
-from classifiers.diagnostics_pairs import Confusion, Exclusion, Implication
+from classifiers.diagnostics import DiagnosticOptions, Diagnostics, diagnose
 from classifiers.errors import ModelNotFoundError
 from classifiers.registry import Registry
 from classifiers.thresholds import ThresholdOptions
@@ -17,6 +15,7 @@ from service.cli import analysing, console
 from service.cli.learning import labels_in_use
 from service.cli.models import model_option
 from service.settings import Settings
+from service.tables import diagnostic_tables
 
 
 @click.command("diagnose")
@@ -60,17 +59,6 @@ def diagnose_command(
         console.print_json(analysing.as_json(found))
     else:
         print_diagnostics(found)
-
-
-def diagnostic_tables(found: Diagnostics) -> dict[str, analysing.Table]:
-    """Return the findings as tables by name."""
-    return {
-        "confusions": analysing.Table.of(Confusion, found.confusions),
-        "implications": analysing.Table.of(Implication, found.implications),
-        "exclusions": analysing.Table.of(Exclusion, found.exclusions),
-        "unused": analysing.Table.of(Unused, found.unused),
-        "prospects": analysing.Table.of(Prospect, found.prospects),
-    }
 
 
 def print_diagnostics(found: Diagnostics) -> None:

@@ -8,14 +8,11 @@ from pathlib import Path
 import click
 
 from classifiers.drift import Drift, DriftInput, DriftOptions, PhraseOptions, Training, drift
-from classifiers.drift.agreeing import AgreementPoint
-from classifiers.drift.phrases import RisingPhrase
-from classifiers.drift.scores import ScoreShift
-from classifiers.drift.vocabulary import WordShift
 from classifiers.errors import ModelNotFoundError
 from classifiers.trends.timelines import Period
 from service.cli import analysing, console
 from service.cli.models import model_option
+from service.tables import drift_tables
 
 
 @click.command("drift")
@@ -78,16 +75,6 @@ def drift_command(
         console.print_json(analysing.as_json(found))
     else:
         print_drift(found)
-
-
-def drift_tables(found: Drift) -> dict[str, analysing.Table]:
-    """Return the drift as tables by name."""
-    return {
-        "score_drift": analysing.Table.of(ScoreShift, found.scores),
-        "vocabulary_drift": analysing.Table.of(WordShift, found.vocabulary),
-        "rising_phrases": analysing.Table.of(RisingPhrase, found.phrases),
-        "agreement_by_period": analysing.Table.of(AgreementPoint, found.agreement),
-    }
 
 
 def print_drift(found: Drift) -> None:

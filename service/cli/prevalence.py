@@ -12,22 +12,16 @@ import click
 from annotations.errors import LabelsError
 from annotations.files import atomic_text, neutral_cell
 from annotations.ledger.samples import StoredSample, first_annotated, stored_samples
-from annotations.records import Annotation, text_digest
-from classifiers.bundle_documents import read_out_of_fold
-from classifiers.bundle_reading import read_manifest
-from classifiers.dataset import Dataset, is_usable
-from classifiers.errors import DatasetError, ModelNotFoundError
-from classifiers.prevalence.design import sample_weights, simple_weights
+from annotations.records import Annotation
+from classifiers.errors import DatasetError
 from classifiers.prevalence.estimating import ALL, By, Request, Verdicts, estimate
 from classifiers.prevalence.figures import Estimator, PrevalenceReport, Share
 from classifiers.prevalence.tagged import TaggedPosts, ledger_posts, read_tags_table, with_ledger
-from classifiers.registry import Registry
-from classifiers.sampling import Quota
-from classifiers.scorer import Scorer
 from service.cli import console
 from service.cli.learning import labels_in_use
 from service.cli.models import chosen_scorer, model_option
 from service.settings import Settings
+from service.shares import Labelling, bundle_of, corrected
 
 _SHOWN = 5
 
@@ -131,16 +125,16 @@ def _material(settings: Settings, sources: _Sources) -> tuple[TaggedPosts, Verdi
         raise DatasetError("there are no posts", hint="Import some: talkingpoints import FILE.")
     _check_sample(samples, sources["sample"])
     annotations = _labels(settings, sources["labels"])
-    tagged, warnings = _unseen(settings, tagged, annotations, sources["model"])
-    if not any(map(is_usable, annotations)):
-        return tagged, Verdicts.none(), warnings
-    dataset, outdated = _present(Dataset.from_annotations(annotations, console.codebook(settings)), tagged)
-    labelled = frozenset(dataset.post_ids) & frozenset(tagged.post_ids)
-    if sources["drawn"]:
-        weights = simple_weights(labelled, len(set(tagged.clusters)))
-    else:
-        weights = sample_weights(samples, labelled, annotated, sources["sample"])
-    return tagged, Verdicts.of(dataset, weights), [*warnings, *outdated, *_skipped(annotations, samples)]
+    known = Labelling(
+        annotations=annotations,
+        codebook=console.codebook(settings),
+        samples=samples,
+        first_annotated=annotated,
+        sample=sources["sample"],
+        drawn=sources["drawn"],
+    )
+    bundle = bundle_of(settings, tagged.model_version, sources["model"])
+    return corrected(tagged, known, bundle)
 
 
 def _labels(settings: Settings, file: Path | None) -> list[Annotation]:
@@ -157,64 +151,6 @@ def _check_sample(samples: list[StoredSample], number: int | None) -> None:
     if number is not None and number not in {each.number for each in samples}:
         known = ", ".join(str(each.number) for each in samples) or "none"
         raise DatasetError(f"there is no sample {number}", hint=f"Samples of the ledger: {known}.")
-
-
-def _present(dataset: Dataset, tagged: TaggedPosts) -> tuple[Dataset, list[str]]:
-    """Leave out verdicts on texts that the posts no longer have; one revision a post."""
-    now = dict(zip(tagged.post_ids, tagged.revisions, strict=True)) if tagged.revisions else {}
-    row_of = {
-        post_id: row
-        for row, (post_id, revision) in enumerate(zip(dataset.post_ids, dataset.revisions, strict=True))
-        if (now.get(post_id) or revision) == revision
-    }
-    left_out = len(set(dataset.post_ids)) - len(row_of)
-    warnings = (
-        [f"{left_out:,} posts have changed since they were labelled and do not count."] if left_out else []
-    )
-    return dataset.subset(list(row_of.values())), warnings
-
-
-def _unseen(
-    settings: Settings, tagged: TaggedPosts, annotations: list[Annotation], model: Path | None
-) -> tuple[TaggedPosts, list[str]]:
-    """Replace the scores of the model's training posts by those of models that had not seen them."""
-    unknown = (
-        "It is not known which posts the model learnt from: if labelled posts are among them, its scores of these"
-        " are too good, and intervals too narrow. Name its bundle with --model, or train again."
-    )
-    bundle = _bundle(settings, tagged.model_version, model)
-    known = None if bundle is None else read_out_of_fold(bundle)
-    if bundle is None or known is None:
-        return tagged, [unknown]
-    revision_of = {each.post_id: text_digest(each.text) for each in annotations}
-    revisions = tagged.revisions or [""] * len(tagged)
-    names = [
-        revision or revision_of.get(post_id, "")
-        for post_id, revision in zip(tagged.post_ids, revisions, strict=True)
-    ]
-    return tagged.unseen(known, Scorer.load(bundle).rules, names), []
-
-
-def _bundle(settings: Settings, version: str | None, model: Path | None) -> Path | None:
-    """Return the bundle of the model that made the scores, None where it is not here."""
-    try:
-        bundle = model or Registry(settings.workspace.models_path).path(version or "")
-    except ModelNotFoundError:
-        return None
-    return bundle if read_manifest(bundle).version == version else None
-
-
-def _skipped(annotations: list[Annotation], samples: list[StoredSample]) -> list[str]:
-    """Say how many drawn posts nobody could analyse."""
-    read = {each.post_id for each in annotations}
-    usable = {each.post_id for each in annotations if is_usable(each)}
-    drawn = {each.post_id for sample in samples for each in sample.posts if each.quota == Quota.RANDOM}
-    count = len(drawn & read - usable)
-    if not count:
-        return []
-    return [
-        f"{count:,} posts drawn at random were skipped or not analysable: shares are of posts that can be."
-    ]
 
 
 def print_prevalence(report: PrevalenceReport) -> None:

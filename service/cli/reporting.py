@@ -1,4 +1,4 @@
-"""The command that writes a project's figures as files."""
+"""The command that writes a project's report: a folder of pages, tables and plots."""
 
 from __future__ import annotations
 
@@ -6,33 +6,120 @@ from pathlib import Path
 
 import click
 
-from annotations.agreement import agreement
-from annotations.files import atomic_text
-from annotations.labels import write_labels
-from service.cli import console
+from annotations.codebook import Codebook
+from annotations.errors import LabelsError, TalkingPointsError
+from annotations.ledger.posts import post_counts
+from annotations.ledger.store import Ledger
+from annotations.records import Annotation
+from classifiers.dataset import is_usable
+from classifiers.errors import ModelNotFoundError
+from service.cli import analysing, console
 from service.cli.evaluating import validate
 from service.cli.learning import labels_in_use
+from service.cli.models import model_option
 from service.cli.status import status
+from service.report.gathering import Sources, gather
+from service.report.writing import write_report
+from service.settings import Settings
+
+DEFAULT = "report"
+"""The folder of the workspace's reports that is written where no other is named."""
 
 
 @click.command("report")
-@click.option("--out", type=click.Path(path_type=Path), help="A folder; the workspace's reports by default.")
-def report_command(out: Path | None) -> None:
-    """Write the project's labels and figures (status, agreement, evaluation) as files."""
+@click.option(
+    "--out", type=click.Path(path_type=Path), help="A folder; by default `report` in the workspace's reports."
+)
+@analysing.tags_table_option
+@model_option
+@console.labels_option
+@click.option(
+    "--labels-are-random",
+    "drawn",
+    is_flag=True,
+    help="The labelled posts are a simple random sample of all posts: no sample of the ledger is asked.",
+)
+@click.option("--no-evaluation", is_flag=True, help="Leave out the cross-validation of the training.")
+@click.option(
+    "--no-evidence", is_flag=True, help="Leave out passages and similar sentences, which take longest."
+)
+def report_command(
+    out: Path | None,
+    table: Path | None,
+    model: Path | None,
+    labels: Path | None,
+    **ways: bool,
+) -> None:
+    """Write the project's report: pages to read offline, and every table and plot in them as files.
+
+    Begin with index.html. What is missing (no model, no random sample, no labels, no dates) is said there, with
+    what to do. docs/report.md says what is in the folder.
+    """
     settings = console.settings()
-    folder = out or settings.workspace.reports_path
+    folder = out or settings.workspace.reports_path / DEFAULT
     codebook = console.codebook(settings)
-    annotations = labels_in_use(settings, None, codebook)
-    write_labels(folder / "labels.jsonl", annotations)
-    figures = {
-        "status": status(settings),
-        "agreement": agreement(annotations, codebook.tag_ids).to_dict(),
-        "evaluation": validate(settings, annotations),
-    }
-    for name, content in figures.items():
-        with atomic_text(folder / f"{name}.json") as stream:
-            stream.write(console.as_json(content) + "\n")
-    click.echo(f"labels.jsonl, {', '.join(f'{name}.json' for name in figures)} written to {folder}")
+    annotations = _labels(settings, labels, codebook)
+    documents = {"status.json": console.as_json(status(settings)) + "\n"}
+    if annotations and not ways["no_evaluation"]:
+        documents |= _evaluation(settings, annotations)
+    with console.ledger(settings) as ledger:
+        tagged = _tagged(settings, ledger, table, model)
+        content = gather(
+            Sources(
+                ledger=ledger,
+                codebook=codebook,
+                corpus=tagged.corpus if tagged else None,
+                scorer=tagged.scorer if tagged else None,
+                bundle=tagged.bundle if tagged else None,
+                annotations=annotations,
+                drawn=ways["drawn"],
+                with_evidence=not ways["no_evidence"],
+                documents=documents,
+            ),
+            console.progress,
+        )
+    if tagged:
+        analysing.say_left_out(tagged.corpus)
+    if content.agreement:
+        documents["agreement.json"] = console.as_json(content.agreement.to_dict()) + "\n"
+    with console.progress("Drawing", "plots") as progress:
+        names = write_report(content, folder, progress)
+    click.echo(f"{len(names):,} files written to {folder}; begin with {folder / 'index.html'}")
+
+
+def _labels(settings: Settings, file: Path | None, codebook: Codebook) -> list[Annotation]:
+    """Return the labels; none where nothing has been pulled: the report then says what to do."""
+    try:
+        return labels_in_use(settings, file, codebook)
+    except LabelsError:
+        if file is not None:
+            raise
+        return []
+
+
+def _tagged(
+    settings: Settings, ledger: Ledger, table: Path | None, model: Path | None
+) -> analysing.Tagged | None:
+    """Return the tagged posts; None without posts or a model, if none was named."""
+    if not post_counts(ledger)["posts"]:
+        return None
+    try:
+        return analysing.tagged(settings, ledger, table, model)
+    except ModelNotFoundError:
+        if table is not None or model is not None:
+            raise
+        return None
+
+
+def _evaluation(settings: Settings, annotations: list[Annotation]) -> dict[str, str]:
+    """Return the cross-validation of the training, if there is enough to train on."""
+    if not any(map(is_usable, annotations)):
+        return {}
+    try:
+        return {"evaluation.json": console.as_json(validate(settings, annotations)) + "\n"}
+    except TalkingPointsError as error:
+        console.say(f"No evaluation: {error}")
+        return {}
 
 
 COMMANDS: tuple[click.Command, ...] = (report_command,)

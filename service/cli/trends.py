@@ -7,13 +7,11 @@ from pathlib import Path
 import click
 
 from classifiers.trends import TrendOptions, Trends, trends
-from classifiers.trends.chains import Chain, Step
-from classifiers.trends.change_points import Change, ChangeOptions, Unit
-from classifiers.trends.cooccurrence import Pair
-from classifiers.trends.exemplars import Exemplar
+from classifiers.trends.change_points import ChangeOptions, Unit
 from classifiers.trends.timelines import NO_PERIOD, Period, Point
 from service.cli import analysing, console
 from service.cli.models import model_option
+from service.tables import trend_tables
 
 _PERIODS = 6
 
@@ -88,24 +86,6 @@ def trends_command(
         console.print_json(analysing.as_json(found))
     else:
         print_trends(found)
-
-
-def trend_tables(found: Trends) -> dict[str, analysing.Table]:
-    """Return the trends as tables by name."""
-    of, numbers = analysing.Table.of, range(1, len(found.chains) + 1)
-    steps = [
-        (number, step) for number, chain in zip(numbers, found.chains, strict=True) for step in chain.steps
-    ]
-    return {
-        "timelines": of(Point, found.timelines),
-        "changes": of(Change, found.changes),
-        "pairs": of(Pair, found.pairs),
-        "chains": of(Chain, found.chains).numbered("chain", numbers),
-        "chain_steps": of(Step, [step for _, step in steps]).numbered(
-            "chain", [number for number, _ in steps]
-        ),
-        "examples": of(Exemplar, found.exemplars),
-    }
 
 
 def print_trends(found: Trends) -> None:

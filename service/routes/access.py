@@ -55,8 +55,10 @@ require_key = RequiredScope("")
 
 
 async def require_page(request: Request) -> None:
-    """Let every known caller see the pages, callers with the scope predict that of posts, and anybody have styles."""
+    """Let every known caller see the pages, callers with the scope predict those with posts, and anybody have styles."""
     if request.url.path.startswith(ASSETS):
         return
-    tags_posts = request.url.path == "/" or request.scope["method"] not in _SAFE_METHODS
-    await RequiredScope("predict" if tags_posts else "")(request)
+    path = request.url.path
+    has_posts = path in ("/", "/report") or path.startswith("/report/")
+    needs = "predict" if has_posts or request.scope["method"] not in _SAFE_METHODS else ""
+    await RequiredScope(needs)(request)
