@@ -21,6 +21,7 @@ from annotations.errors import TalkingPointsError
 from classifiers.bundle_documents import OutOfFold, read_out_of_fold
 from classifiers.predictions import Prediction
 from classifiers.registry import Registry
+from classifiers.scorer import DECISIONS, Judged, Scorer
 from service.drift import RecentScores, drifts
 from service.tagger import ModelSource, Tagger
 
@@ -107,9 +108,21 @@ class Metrics:
                 self._decisions.update([(tag.tag_id, tag.decision.value) for tag in prediction.tags])
                 if is_whole:
                     self._keep(prediction)
-            self._n_posts += len(predictions)
-            if time.monotonic() - self._flushed_at > _FLUSH_SECONDS:
-                self._flush()
+            self._note_posts(len(predictions))
+
+    def note_judged(self, judged: Judged, version: str, tag_ids: Sequence[str]) -> None:
+        """Count the decisions on all tags, and keep the scores, of posts that a model judged by arrays."""
+        if not len(judged.scores):
+            return
+        with self._guard:
+            for decision, name in enumerate(DECISIONS):
+                for tag, count in zip(tag_ids, (judged.decisions == decision).sum(axis=0).tolist(), strict=True):
+                    if count:
+                        self._decisions[tag, name.value] += count
+            recent = self._recent_of(version, tag_ids)
+            for row in judged.scores:
+                recent.add(row)
+            self._note_posts(len(judged.scores))
 
     def page(self, tagger: Tagger | None) -> bytes:
         """Return the page for Prometheus, with the drift of the model in use."""
@@ -128,10 +141,19 @@ class Metrics:
             mark_process_dead(process, str(self._shared))  # type: ignore[no-untyped-call]
 
     def _keep(self, prediction: Prediction) -> None:
-        recent, tags = self._recent, prediction.tags
-        if recent is None or recent.version != prediction.model_version:
-            recent = self._recent = RecentScores(prediction.model_version, [tag.tag_id for tag in tags])
-        recent.add([_NAN if tag.score is None else tag.score for tag in tags])
+        recent = self._recent_of(prediction.model_version, [tag.tag_id for tag in prediction.tags])
+        recent.add([_NAN if tag.score is None else tag.score for tag in prediction.tags])
+
+    def _recent_of(self, version: str, tag_ids: Sequence[str]) -> RecentScores:
+        recent = self._recent
+        if recent is None or recent.version != version:
+            recent = self._recent = RecentScores(version, tag_ids)
+        return recent
+
+    def _note_posts(self, number: int) -> None:
+        self._n_posts += number
+        if time.monotonic() - self._flushed_at > _FLUSH_SECONDS:
+            self._flush()
 
     def _flush(self) -> None:
         for (tag_id, decision), count in self._decisions.items():
@@ -169,6 +191,7 @@ class _CountingTagger:
     def __init__(self, tagger: Tagger, metrics: Metrics) -> None:
         self._tagger = tagger
         self._metrics = metrics
+        self._tag_ids = tuple(getattr(tagger, "rules", ()))
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._tagger, name)
@@ -180,6 +203,13 @@ class _CountingTagger:
         predictions = self._tagger.predict(texts, explain=explain, tags=tags)
         self._metrics.note_predictions(predictions, is_whole=tags is None)
         return predictions
+
+    def judge(self, texts: Sequence[str]) -> Judged:
+        """Judge texts by arrays, where the tagger can."""
+        tagger = cast("Scorer", self._tagger)
+        judged = tagger.judge(texts)
+        self._metrics.note_judged(judged, tagger.version, self._tag_ids)
+        return judged
 
 
 class _CountingModels:
