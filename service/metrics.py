@@ -14,6 +14,8 @@ from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import Any, cast
 
+import numpy as np
+import numpy.typing as npt
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 from prometheus_client.multiprocess import MultiProcessCollector, mark_process_dead
 
@@ -30,6 +32,7 @@ METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"}
 _SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
 _FLUSH_SECONDS = 5.0
 _NAN = float("nan")
+_DECISIONS = np.arange(len(DECISIONS), dtype=np.int8)[:, None, None]
 
 
 class Metrics:
@@ -49,6 +52,7 @@ class Metrics:
         self._models = Registry(models_path)
         self._guard = threading.Lock()
         self._decisions: Count[tuple[str, str]] = Count()
+        self._judged: tuple[tuple[str, ...], npt.NDArray[Any]] | None = None
         self._n_posts = 0
         self._flushed_at = time.monotonic()
         self._recent: RecentScores | None = None
@@ -115,10 +119,11 @@ class Metrics:
         if not len(judged.scores):
             return
         with self._guard:
-            for decision, name in enumerate(DECISIONS):
-                for tag, count in zip(tag_ids, (judged.decisions == decision).sum(axis=0).tolist(), strict=True):
-                    if count:
-                        self._decisions[tag, name.value] += count
+            counts = (judged.decisions == _DECISIONS).sum(axis=1)
+            if self._judged is None or self._judged[0] != tuple(tag_ids):
+                self._flush_judged()
+                self._judged = (tuple(tag_ids), np.zeros_like(counts))
+            self._judged[1][:] += counts
             recent = self._recent_of(version, tag_ids)
             for row in judged.scores:
                 recent.add(row)
@@ -155,7 +160,16 @@ class Metrics:
         if time.monotonic() - self._flushed_at > _FLUSH_SECONDS:
             self._flush()
 
+    def _flush_judged(self) -> None:
+        if self._judged is not None:
+            for name, row in zip(DECISIONS, self._judged[1].tolist(), strict=True):
+                for tag, count in zip(self._judged[0], row, strict=True):
+                    if count:
+                        self._decisions[tag, name.value] += count
+            self._judged = None
+
     def _flush(self) -> None:
+        self._flush_judged()
         for (tag_id, decision), count in self._decisions.items():
             self._decided.labels(tag_id, decision).inc(count)
         self._tagged.inc(self._n_posts)
