@@ -82,7 +82,9 @@ def main(arguments: Sequence[str]) -> None:
             servers.append(running.enter_context(_mlserver(options.mlserver, folder, ports[0], posts)))
         generator = running.enter_context(_generator())
         size = statistics.mean(map(len, posts))
-        print(f"{len(data)} posts for training, {len(codebook.tag_ids)} tags; posts of {size:,.0f} characters on average")
+        print(
+            f"{len(data)} posts for training, {len(codebook.tag_ids)} tags; posts of {size:,.0f} characters on average"
+        )
         for connections in options.connections:
             _measure(servers, generator, connections, options)
             print(_report(servers, connections), flush=True)
@@ -147,9 +149,7 @@ def _report(servers: Sequence[Server], connections: int) -> str:
         ]
         lines.append(f"| {server.name} | {' | '.join(figures)} |")
     for other in servers[1:]:
-        ratios = [
-            own.rate / peer.rate for own, peer in zip(ours.tallies, other.tallies, strict=True)
-        ]
+        ratios = [own.rate / peer.rate for own, peer in zip(ours.tallies, other.tallies, strict=True)]
         spent = [peer / own for own, peer in zip(ours.processor, other.processor, strict=True)]
         lines.append(
             f"{ours.name} answers {statistics.median(ratios):.2f} times the requests of {other.name} "
@@ -172,12 +172,16 @@ def _our_service(home: Path, scratch: Path, posts: Sequence[str]) -> Iterator[Se
 @contextmanager
 def _no_op(scratch: Path, ours: Server) -> Iterator[Server]:
     answers = [
-        httpx.post(f"http://{HOST}:{ours.port}{OURS}", content=body, headers={"Content-Type": "application/json"})
+        httpx.post(
+            f"http://{HOST}:{ours.port}{OURS}", content=body, headers={"Content-Type": "application/json"}
+        )
         for body in ours.bodies[:50]
     ]
     # The longest of them, cut to their mean length: the bytes are never read.
     longest = max((answer.content for answer in answers), key=len)
-    (scratch / "answer.json").write_bytes(longest[: int(statistics.mean(len(answer.content) for answer in answers))])
+    (scratch / "answer.json").write_bytes(
+        longest[: int(statistics.mean(len(answer.content) for answer in answers))]
+    )
     port = free_port()
     command = [sys.executable, "-m", "benchmarks.serving_peers", str(port), str(scratch / "answer.json")]
     with (scratch / "no-op.log").open("wb") as log:

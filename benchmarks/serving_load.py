@@ -1,4 +1,4 @@
-"""The load generator of ``benchmarks.serving``: ``python -m benchmarks.serving_load`` with its orders on standard input.
+"""The load generator of ``benchmarks.serving``: ``python -m benchmarks.serving_load``, its orders on standard input.
 
 An order is one line of JSON (:class:`Order`); answered is one line, a :class:`Tally`. Each connection is kept alive
 and sends its next request when the last one is answered, by raw sockets and one ``epoll``: a request costs it so

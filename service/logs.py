@@ -11,7 +11,6 @@ from functools import lru_cache
 from types import TracebackType
 from typing import IO
 
-
 _ENCODER = json.JSONEncoder(default=str)
 
 

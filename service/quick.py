@@ -162,7 +162,10 @@ class Encoder:
         start = f'{{"id":{_json(rule.tag_id)},"title":{_json(entry.title)},"family":{_json(entry.family)},"score":'
         if not rule.predicted:
             reason = _json(rule.reason or None)
-            return f'{start}null,"threshold":null,"decision":"abstain","reason":{reason},"evidence":[]}}', None
+            return (
+                f'{start}null,"threshold":null,"decision":"abstain","reason":{reason},"evidence":[]}}',
+                None,
+            )
         return start, tuple(
             f',"threshold":{_json(rule.threshold)},"decision":{_json(decision)},"reason":null,"evidence":[]}}'
             for decision in DECISIONS
