@@ -80,7 +80,7 @@ def main(arguments: Sequence[str]) -> None:
     if options.limit:
         _limit(model, texts[: options.posts])
         return
-    pipeline = _fitted(data.texts, gold)
+    pipeline = fitted(data.texts, gold)
     with _peers(options.peers, data.texts, gold, codebook.tag_ids) as peers:
         _bulk(model, pipeline, peers, texts, options)
     _one_post(model, pipeline, texts[:300])
@@ -114,7 +114,8 @@ def _sizes(texts: Sequence[str]) -> str:
     return f"{len(texts):,} posts to tag, {size:,.0f} characters and {n_tokens:,.0f} tokens on average"
 
 
-def _fitted(texts: Sequence[str], gold: np.ndarray) -> Pipeline:
+def fitted(texts: Sequence[str], gold: np.ndarray) -> Pipeline:
+    """Return the plain pipeline, fitted."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)
         warnings.filterwarnings("ignore", message="Label .* is present in")

@@ -82,6 +82,11 @@ class Scorer:
             if not rule.predicted
         }
 
+    @property
+    def is_quick(self) -> bool:
+        """Tell whether a short text is scored in a fraction of a millisecond, without waiting for another thread."""
+        return bool(getattr(self._engine, "is_quick", False))
+
     @classmethod
     def load(cls, path: Path) -> Scorer:
         """Load the bundle in the folder ``path``.

@@ -28,6 +28,7 @@ from service.logs import configure_logging
 from service.metrics import Metrics, counted
 from service.openapi import KnownTags, build_document
 from service.protocol import HEADER_SECONDS
+from service.quick import Judging
 from service.routes import metrics as metrics_routes
 from service.routes import models as models_routes
 from service.routes import predict, probes, queue, similar, stream, studio
@@ -90,6 +91,7 @@ def build_app(settings: Settings, models: ModelSource, sync: LeadingSync | None 
     app.state.settings = settings
     app.state.models = counted(models, numbers)
     app.state.metrics = numbers
+    app.state.judging = Judging()
     app.state.ring, app.state.auditor = ring, auditor
     app.state.draining = Draining(settings.drain_seconds)
     app.state.ledgers = LedgerAccess(settings)

@@ -43,7 +43,7 @@ class RecentScores:
         self._scores = np.full((_WINDOW, len(self.tag_ids)), np.nan, dtype=np.float32)
         self._n_seen = 0
 
-    def add(self, scores: Sequence[float]) -> None:
+    def add(self, scores: Sequence[float] | Floats) -> None:
         """Add the scores of a post, NaN where a tag is not predicted."""
         self._scores[self._n_seen % _WINDOW] = scores
         self._n_seen += 1

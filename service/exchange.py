@@ -8,12 +8,12 @@ import time
 import uuid
 from collections.abc import Mapping
 
-from starlette.datastructures import Headers, MutableHeaders
 from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from service.guard import CALLER
-from service.logs import described
+from service.head import head_of
+from service.logs import described, note
 from service.metrics import METHODS, Metrics
 from service.problems import INTERNAL, problem_response
 
@@ -35,6 +35,8 @@ SECURITY_HEADERS: Mapping[str, str] = {
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "DENY",
 }
+_SENT = tuple((name.lower().encode(), value.encode()) for name, value in SECURITY_HEADERS.items())
+_REQUEST_ID_NAME = b"x-request-id"
 
 
 class Exchange:
@@ -84,7 +86,7 @@ class Exchange:
             if self.metrics is not None:
                 self.metrics.note_request(scope["method"], route, answer.status, seconds)
             level = logging.ERROR if "error" in fields else logging.INFO
-            _LOG.log(level, "request", extra={"fields": fields})
+            note(_LOG, level, "request", fields)
 
 
 class _Answer:
@@ -97,15 +99,16 @@ class _Answer:
     async def __call__(self, message: Message) -> None:
         if message["type"] == "http.response.start":
             self.status = message["status"]
-            headers = MutableHeaders(scope=message)
-            headers["X-Request-ID"] = self.request_id
-            for name, value in SECURITY_HEADERS.items():
-                headers.setdefault(name, value)
+            given = [field for field in message.get("headers", ()) if field[0] != _REQUEST_ID_NAME]
+            names = {name.lower() for name, _ in given}
+            given += [field for field in _SENT if field[0] not in names]
+            given.append((_REQUEST_ID_NAME, self.request_id.encode()))
+            message = {**message, "headers": given}
         elif self.is_head and message["type"] == "http.response.body":
             message = {**message, "body": b""}
         await self._send(message)
 
 
 def _request_id(scope: Scope) -> str:
-    sent = Headers(scope=scope).get("x-request-id", "")
+    sent = head_of(scope).get("x-request-id", "")
     return sent if _REQUEST_ID.fullmatch(sent) else uuid.uuid4().hex

@@ -12,7 +12,7 @@ import re
 from collections.abc import Mapping
 
 from fastapi.concurrency import run_in_threadpool
-from starlette.datastructures import Headers, MutableHeaders
+from starlette.datastructures import MutableHeaders
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -20,6 +20,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from annotations.errors import TalkingPointsError
 from annotations.ledger.audit import Act
 from service.audit import Auditor
+from service.head import head_of
 from service.keys import LOCAL, Caller, KeyRing
 from service.origins import Origins, client_address, is_cross_site, is_local, server_address
 from service.problems import (
@@ -68,7 +69,7 @@ class Guard:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        headers = Headers(scope=scope)
+        headers = head_of(scope)
         refusal = self._misplaced(scope, headers)
         if refusal is None:
             refusal = await self._identify(scope, headers)
@@ -97,7 +98,7 @@ class Guard:
         finally:
             self.n_running -= 1
 
-    def _misplaced(self, scope: Scope, headers: Headers) -> Response | None:
+    def _misplaced(self, scope: Scope, headers: Mapping[str, str]) -> Response | None:
         # Uvicorn's own cap only ends a head that has not arrived whole.
         if _head_bytes(scope) > self.settings.max_header_bytes:
             detail = f"The address and headers are larger than {self.settings.max_header_bytes} bytes."
@@ -109,7 +110,7 @@ class Guard:
             return _refusal(scope, FORBIDDEN, "A page of another site may not make this request.")
         return None
 
-    async def _identify(self, scope: Scope, headers: Headers) -> Response | None:
+    async def _identify(self, scope: Scope, headers: Mapping[str, str]) -> Response | None:
         """Note who calls in the scope, or return the answer to somebody who is not let in."""
         token = shown_key(headers)
         is_needless = self.settings.require_keys == "auto" and is_local(scope, headers)
@@ -135,7 +136,7 @@ class Guard:
         return unauthorized(scope, "Send an API key: Authorization: Bearer tp_...")
 
 
-def shown_key(headers: Headers) -> str | None:
+def shown_key(headers: Mapping[str, str]) -> str | None:
     """Return the key that a request shows; None where it shows none.
 
     It stands in ``Authorization: Bearer``, in ``X-API-Key``, or is the password of ``Authorization: Basic`` (as

@@ -8,9 +8,10 @@ from dataclasses import dataclass, field
 
 import numpy as np
 from fastapi.concurrency import run_in_threadpool
-from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from service.head import head_of
 
 # A client still sending when the connection closes may never read the answer: so much is read and dropped.
 _DRAINED_BYTES = 64 * 1024 * 1024
@@ -65,7 +66,7 @@ class BodyLimit:
 class _CappedBody:
     def __init__(self, receive: Receive, scope: Scope, caps: BodyCaps) -> None:
         self._receive = receive
-        headers = Headers(scope=scope)
+        headers = head_of(scope)
         self._is_streamed = scope["path"] in caps.streamed
         self._limit = None if self._is_streamed else caps.paths.get(scope["path"], caps.limit)
         self._caps = caps

@@ -5,9 +5,13 @@ from __future__ import annotations
 import json
 import logging
 import traceback
+from collections.abc import Mapping
 from datetime import UTC, datetime
+from functools import lru_cache
 from types import TracebackType
 from typing import IO
+
+_ENCODER = json.JSONEncoder(default=str)
 
 
 class JsonFormatter(logging.Formatter):
@@ -16,7 +20,7 @@ class JsonFormatter(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
         """Return the line."""
         entry: dict[str, object] = {
-            "time": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
+            "time": f"{_second(int(record.created))}.{int(record.created % 1 * 1000):03}+00:00",
             "level": record.levelname.lower(),
             "logger": record.name,
             "message": record.getMessage(),
@@ -24,7 +28,20 @@ class JsonFormatter(logging.Formatter):
         }
         if record.exc_info and record.exc_info[0] is not None:
             entry |= described(record.exc_info[0], record.exc_info[2])
-        return json.dumps(entry, default=str)
+        return _ENCODER.encode(entry)
+
+
+@lru_cache(maxsize=4)
+def _second(moment: int) -> str:
+    return datetime.fromtimestamp(moment, UTC).strftime("%Y-%m-%dT%H:%M:%S")
+
+
+def note(logger: logging.Logger, level: int, message: str, fields: Mapping[str, object]) -> None:
+    """Log as ``logger.log(level, message, extra={"fields": fields})`` does, but for who called: we do not show it."""
+    if logger.isEnabledFor(level):
+        record = logging.LogRecord(logger.name, level, "", 0, message, (), None)
+        record.fields = fields
+        logger.handle(record)
 
 
 def described(kind: type[BaseException], trace: TracebackType | None) -> dict[str, object]:

@@ -14,6 +14,8 @@ from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import Any, cast
 
+import numpy as np
+import numpy.typing as npt
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 from prometheus_client.multiprocess import MultiProcessCollector, mark_process_dead
 
@@ -21,6 +23,7 @@ from annotations.errors import TalkingPointsError
 from classifiers.bundle_documents import OutOfFold, read_out_of_fold
 from classifiers.predictions import Prediction
 from classifiers.registry import Registry
+from classifiers.scorer import DECISIONS, Judged, Scorer
 from service.drift import RecentScores, drifts
 from service.tagger import ModelSource, Tagger
 
@@ -29,6 +32,7 @@ METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"}
 _SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
 _FLUSH_SECONDS = 5.0
 _NAN = float("nan")
+_DECISIONS = np.arange(len(DECISIONS), dtype=np.int8)[:, None, None]
 
 
 class Metrics:
@@ -48,6 +52,7 @@ class Metrics:
         self._models = Registry(models_path)
         self._guard = threading.Lock()
         self._decisions: Count[tuple[str, str]] = Count()
+        self._judged: tuple[tuple[str, ...], npt.NDArray[Any]] | None = None
         self._n_posts = 0
         self._flushed_at = time.monotonic()
         self._recent: RecentScores | None = None
@@ -107,9 +112,22 @@ class Metrics:
                 self._decisions.update([(tag.tag_id, tag.decision.value) for tag in prediction.tags])
                 if is_whole:
                     self._keep(prediction)
-            self._n_posts += len(predictions)
-            if time.monotonic() - self._flushed_at > _FLUSH_SECONDS:
-                self._flush()
+            self._note_posts(len(predictions))
+
+    def note_judged(self, judged: Judged, version: str, tag_ids: Sequence[str]) -> None:
+        """Count the decisions on all tags, and keep the scores, of posts that a model judged by arrays."""
+        if not len(judged.scores):
+            return
+        with self._guard:
+            counts = (judged.decisions == _DECISIONS).sum(axis=1)
+            if self._judged is None or self._judged[0] != tuple(tag_ids):
+                self._flush_judged()
+                self._judged = (tuple(tag_ids), np.zeros_like(counts))
+            self._judged[1][:] += counts
+            recent = self._recent_of(version, tag_ids)
+            for row in judged.scores:
+                recent.add(row)
+            self._note_posts(len(judged.scores))
 
     def page(self, tagger: Tagger | None) -> bytes:
         """Return the page for Prometheus, with the drift of the model in use."""
@@ -128,12 +146,30 @@ class Metrics:
             mark_process_dead(process, str(self._shared))  # type: ignore[no-untyped-call]
 
     def _keep(self, prediction: Prediction) -> None:
-        recent, tags = self._recent, prediction.tags
-        if recent is None or recent.version != prediction.model_version:
-            recent = self._recent = RecentScores(prediction.model_version, [tag.tag_id for tag in tags])
-        recent.add([_NAN if tag.score is None else tag.score for tag in tags])
+        recent = self._recent_of(prediction.model_version, [tag.tag_id for tag in prediction.tags])
+        recent.add([_NAN if tag.score is None else tag.score for tag in prediction.tags])
+
+    def _recent_of(self, version: str, tag_ids: Sequence[str]) -> RecentScores:
+        recent = self._recent
+        if recent is None or recent.version != version:
+            recent = self._recent = RecentScores(version, tag_ids)
+        return recent
+
+    def _note_posts(self, number: int) -> None:
+        self._n_posts += number
+        if time.monotonic() - self._flushed_at > _FLUSH_SECONDS:
+            self._flush()
+
+    def _flush_judged(self) -> None:
+        if self._judged is not None:
+            for name, row in zip(DECISIONS, self._judged[1].tolist(), strict=True):
+                for tag, count in zip(self._judged[0], row, strict=True):
+                    if count:
+                        self._decisions[tag, name.value] += count
+            self._judged = None
 
     def _flush(self) -> None:
+        self._flush_judged()
         for (tag_id, decision), count in self._decisions.items():
             self._decided.labels(tag_id, decision).inc(count)
         self._tagged.inc(self._n_posts)
@@ -169,6 +205,7 @@ class _CountingTagger:
     def __init__(self, tagger: Tagger, metrics: Metrics) -> None:
         self._tagger = tagger
         self._metrics = metrics
+        self._tag_ids = tuple(getattr(tagger, "rules", ()))
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._tagger, name)
@@ -180,6 +217,13 @@ class _CountingTagger:
         predictions = self._tagger.predict(texts, explain=explain, tags=tags)
         self._metrics.note_predictions(predictions, is_whole=tags is None)
         return predictions
+
+    def judge(self, texts: Sequence[str]) -> Judged:
+        """Judge texts by arrays, where the tagger can."""
+        tagger = cast("Scorer", self._tagger)
+        judged = tagger.judge(texts)
+        self._metrics.note_judged(judged, tagger.version, self._tag_ids)
+        return judged
 
 
 class _CountingModels:

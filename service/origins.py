@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import ipaddress
 import re
+from collections.abc import Mapping
 from functools import lru_cache
 from urllib.parse import urlsplit
 
-from starlette.datastructures import Headers
 from starlette.types import Scope
 
 from service.settings import Settings, is_loopback
@@ -32,7 +32,7 @@ class Origins:
         self._names = frozenset(names) - {"", "0.0.0.0", "::"}  # noqa: S104 - these name no host
         self._is_ours = lru_cache(maxsize=256)(self._decide)
 
-    def is_ours(self, scope: Scope, headers: Headers) -> bool:
+    def is_ours(self, scope: Scope, headers: Mapping[str, str]) -> bool:
         """Tell whether the ``Host`` is a name of ours; a client without one is no browser."""
         host = headers.get("host")
         return host is None or self._is_ours(host, server_address(scope))
@@ -57,7 +57,7 @@ def _name(host: str) -> str:
     return found[1].strip("[]").lower().rstrip(".") if found else ""
 
 
-def is_cross_site(scope: Scope, headers: Headers) -> bool:
+def is_cross_site(scope: Scope, headers: Mapping[str, str]) -> bool:
     """Tell whether a page of another site would change something here.
 
     A page of ours is known by ``Sec-Fetch-Site``; browsers that do not send it (to plain http on other machines)
@@ -88,7 +88,7 @@ def client_address(scope: Scope) -> str:
     return str(client[0]) if client and client[0] else ""
 
 
-def is_local(scope: Scope, headers: Headers) -> bool:
+def is_local(scope: Scope, headers: Mapping[str, str]) -> bool:
     """Tell whether a program of this machine calls, and not a proxy for somebody else.
 
     A proxy is known by the headers it adds, or by the name it passes on. One that adds none and passes on no name

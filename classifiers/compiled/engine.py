@@ -61,6 +61,11 @@ class CompiledModel:
         self._lock = threading.Lock()
         self._memo = self._new_memo()
 
+    @property
+    def is_quick(self) -> bool:
+        """Tell whether no thread is learning words just now, which others would have to wait for."""
+        return not self._lock.locked()
+
     def scored(self, texts: Sequence[str]) -> Iterator[Scored]:
         """Score ``texts`` in batches that fit into memory, in order."""
         for batch in batches(texts):

@@ -1,7 +1,8 @@
 """``POST /v1/predict`` and ``/v1/predict/batch``.
 
 The handlers are plain functions: FastAPI runs them in its thread pool, so that scoring and shaping a large
-batch never holds up the event loop.  Their answers are valid by construction and are encoded once.
+batch never holds up the event loop.  Their answers are valid by construction and are encoded once.  Short posts,
+with no evidence asked for, do not get here but go the short way (:mod:`service.quick`).
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from starlette.responses import Response
 
 from service import predicting, problems
 from service.problems import problem_responses
+from service.quick import QuickRoute
 from service.routes.dependencies import SettingsGiven, TaggerGiven, require_json
 from service.schemas import BatchRequest, BatchResponse, PredictRequest, PredictResponse
 
@@ -32,11 +34,21 @@ router = APIRouter(
 )
 
 
-@router.post(PREDICT_PATH, response_model=PredictResponse, operation_id="predict", summary="Tag a post")
 def predict(request: PredictRequest, tagger: TaggerGiven, settings: SettingsGiven) -> Response:
     """Tag one post: every tag's score, threshold and decision, with `explain` also the evidence."""
     predicting.check([request], tagger.codebook.tag_ids, settings)
     return _json(predicting.predict_one(tagger, request))
+
+
+router.add_api_route(
+    PREDICT_PATH,
+    predict,
+    methods=["POST"],
+    response_model=PredictResponse,
+    operation_id="predict",
+    summary="Tag a post",
+    route_class_override=QuickRoute,
+)
 
 
 @router.post(
