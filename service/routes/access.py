@@ -55,7 +55,7 @@ require_key = RequiredScope("")
 
 
 async def require_page(request: Request) -> None:
-    """Let every known caller see the pages, callers with the scope predict those with posts, and anybody have styles."""
+    """Let known callers see the pages, those with the scope predict also posts in them, and anybody have styles."""
     if request.url.path.startswith(ASSETS):
         return
     path = request.url.path
