@@ -193,7 +193,7 @@ def _table_chunks(path: Path, name: str, options: ReadOptions, size: int) -> Ite
     first = 1
     try:
         # in small reads: a column of a row group may be larger than memory
-        with pq.ParquetFile(path, buffer_size=_READ_BYTES) as table:
+        with pq.ParquetFile(path, buffer_size=_READ_BYTES, pre_buffer=False) as table:
             total = max(1, table.metadata.num_rows)
             columns = our_columns(table.schema_arrow.names, options, path)
             columns = {ours: theirs for ours, theirs in columns.items() if ours in COLUMNS}
