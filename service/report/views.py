@@ -23,7 +23,7 @@ from service.report.content import Content
 from service.report.words import meaning, percent
 from service.tables import Table
 
-_MOST = 60
+_MOST = 30
 _LEDGER: Final = {
     "posts": "Posts",
     "revisions": "Texts of posts, earlier ones among them",
@@ -103,7 +103,7 @@ def _of_labels(tag: Tagged) -> Shown:
             "The model over all its tags, on training posts that it had not seen",
             (
                 Column("Figure", lambda row: row["figure"].replace("_", " "), False),
-                figure("Value", "value", 3),
+                Column("Value", lambda row: _number(row["value"])),
             ),
         ),
         "model_tags": (
@@ -275,3 +275,9 @@ def _of_codebook(tag: Tagged) -> Shown:
             ),
         ),
     }
+
+
+def _number(value: float) -> str:
+    return (
+        f"{value:,}" if isinstance(value, int) or (value.is_integer() and abs(value) > 1) else f"{value:.3f}"
+    )

@@ -38,10 +38,10 @@ def headlines(content: Content) -> list[str]:
     """Return how often the most frequent tags are, with how sure that is."""
     lines = []
     for each in overall(content, valid=True)[:_TOP]:
-        interval = f"{percent(each.low)} to {percent(each.high)}"
-        lines.append(
-            f"{content.title(each.tag)}: {percent(each.share)} of the posts (95 % interval {interval})."
-        )
+        sure = f"95 % interval {percent(each.low)} to {percent(each.high)}"
+        if each.low == each.high:
+            sure = "people read them all"
+        lines.append(f"{content.title(each.tag)}: {percent(each.share)} of the posts ({sure}).")
     if lines:
         return lines
     return [
