@@ -16,7 +16,7 @@ import numpy.typing as npt
 
 from classifiers.compiled.compiling import compiled, inlined
 
-N_TOKENS = 1 << 18
+N_TOKENS = 1 << 17
 """Most different tokens that are remembered, a power of two; with more, the memo is begun anew."""
 _N_CODES = 16 * N_TOKENS
 _HASH, _START, _LENGTH, _WORD = 0, 1, 2, 3
