@@ -29,8 +29,8 @@ _MODEL = (
 _VALID = (
     "Shares of posts were estimated by combining the classifier's scores of all {n_posts} posts with the annotations "
     "of {n_random} posts drawn at random (model-assisted estimation, Särndal et al. 1992; prediction-powered "
-    "inference, Angelopoulos et al. 2023, cross-fitted, Zrnic and Candès 2024), with 95 % intervals by Wilson (1927) at the "
-    "effective number of labels (Kish 1965) and a finite-population correction (Cochran 1977). The shares of "
+    "inference, Angelopoulos et al. 2023, cross-fitted, Zrnic and Candès 2024), with 95 % intervals by Wilson (1927) "
+    "at the effective number of labels (Kish 1965) and a finite-population correction (Cochran 1977). The shares of "
     "{n_valid_shares} tags so estimated are between {least_share} % and {most_share} %, with intervals {median_width} "
     "points wide in the median."
 )

@@ -278,4 +278,6 @@ def _of_codebook(tag: Tagged) -> Shown:
 
 
 def _number(value: float) -> str:
-    return f"{value:,}" if isinstance(value, int) or (value.is_integer() and abs(value) > 1) else f"{value:.3f}"
+    return (
+        f"{value:,}" if isinstance(value, int) or (value.is_integer() and abs(value) > 1) else f"{value:.3f}"
+    )
