@@ -64,8 +64,8 @@ train: $(VENV)/.base ## Train a model and make it the active one [IN=labels.json
 evaluate: $(VENV)/.base ## Judge the active model on labels it was not trained on [IN=labels.jsonl]
 	@$(RUN) evaluate $(if $(IN),--labels "$(IN)")
 
-report: $(VENV)/.base ## Write the project's figures (status, agreement, evaluation) to OUT=FOLDER [workspace/reports]
-	@$(RUN) report $(if $(OUT),--out "$(OUT)")
+report: $(VENV)/.base ## Write the report, pages to read offline, to OUT=FOLDER [workspace/reports/report] [IN=labels.jsonl]
+	@$(RUN) report $(if $(OUT),--out "$(OUT)") $(if $(IN),--labels "$(IN)")
 
 serve: $(VENV)/.base ## Serve the HTTP API and its page on 127.0.0.1 [PORT=8000]
 	@$(RUN) serve $(if $(PORT),--port $(PORT))
