@@ -282,7 +282,11 @@ def test_without_a_random_sample_no_share_is_called_valid(bare: Workspace) -> No
 
 def test_the_service_serves_the_newest_report(workspace: Workspace, tmp_path: Path) -> None:
     """Its files alone, with safe headers; a way to one where there is none."""
-    client = TestClient(create_app(load_settings(home=workspace.home)), base_url="http://127.0.0.1")
+    client = TestClient(
+        create_app(load_settings(home=workspace.home)),
+        base_url="http://127.0.0.1",
+        client=("127.0.0.1", 50_000),
+    )
     first = client.get("/report")
     assert first.url.path == "/report/index.html"
     assert first.text == (workspace.report / "index.html").read_text("utf-8")
@@ -310,7 +314,9 @@ def test_the_service_serves_the_newest_report(workspace: Workspace, tmp_path: Pa
     ):
         assert client.get(f"/report/{name}").status_code == 404, name
     assert '<a href="/report"' in client.get("/").text
-    bare = TestClient(create_app(load_settings(home=tmp_path)), base_url="http://127.0.0.1")
+    bare = TestClient(
+        create_app(load_settings(home=tmp_path)), base_url="http://127.0.0.1", client=("127.0.0.1", 50_000)
+    )
     assert bare.get("/report").status_code == 404
     assert "talkingpoints report" in bare.get("/report").text
 
@@ -327,7 +333,9 @@ def test_a_manifest_cannot_name_what_lies_outside(workspace: Workspace, tmp_path
         "files": ["link.txt", "../../secret.txt"],
     }
     (folder / "report.json").write_text(json.dumps(said))
-    client = TestClient(create_app(load_settings(home=tmp_path)), base_url="http://127.0.0.1")
+    client = TestClient(
+        create_app(load_settings(home=tmp_path)), base_url="http://127.0.0.1", client=("127.0.0.1", 50_000)
+    )
     for name in ("link.txt", "../../secret.txt", "..%2f..%2fsecret.txt"):
         assert client.get(f"/report/{name}").status_code == 404
 

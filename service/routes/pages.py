@@ -29,13 +29,13 @@ from service.page_posts import search_of, shelf, stored_post
 from service.page_similar import SimilarPost, as_shown
 from service.page_texts import writable
 from service.problems import KINDS
+from service.report.reading import newest
 from service.routes.dependencies import ModelsGiven, SettingsGiven
 from service.schemas import PredictRequest
 from service.settings import Settings
 from service.similar_source import SimilarPosts
 from service.tagger import ModelSource, Tagger
 
-REPORT_PATH = "/report"
 """Linked where a route serves it."""
 
 _LOG = logging.getLogger("talkingpoints.page")
@@ -142,9 +142,9 @@ class _Pages:
         return self._page(request, "nothing", status=404, message=message)
 
     def _page(self, request: Request, name: str, *, status: int = 200, **values: Any) -> Response:
-        app: FastAPI = request.app
-        has_report = any(getattr(route, "path", "") == REPORT_PATH for route in app.routes)
-        shown = {"settings": app.state.settings, "here": name, "has_report": has_report} | values
+        settings: Settings = request.app.state.settings
+        has_report = newest(settings.workspace.reports_path) is not None
+        shown = {"settings": settings, "here": name, "has_report": has_report} | values
         html = writable(self._templates.get_template(f"{name}.html").render(**shown))
         return Response(html, status, {"Content-Security-Policy": PAGE_POLICY}, "text/html")
 
