@@ -5,6 +5,7 @@ Arrays are (n_posts, n_tags) over the predicted tags unless said; shares of noth
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,7 +15,8 @@ from sklearn.metrics import precision_recall_curve
 
 from classifiers import metrics
 from classifiers.dataset import Dataset
-from classifiers.thresholds import TagRule
+from classifiers.predictions import DECISIONS, Decision
+from classifiers.thresholds import TagRule, decide
 from classifiers.training import TrainedModel
 
 Floats = npt.NDArray[np.float64]
@@ -77,11 +79,9 @@ class Reliability:
     n: npt.NDArray[np.int64]
 
 
-def decided(rules: tuple[TagRule, ...], score: Floats) -> Bools:
+def decided(rules: Sequence[TagRule], score: Floats) -> Bools:
     """Return which probabilities (n_posts, n_rules) are decided ``yes``; none of a refused tag or a NaN."""
-    threshold = np.array([np.inf if rule.threshold is None else rule.threshold for rule in rules])
-    margin = np.array([rule.abstain_margin for rule in rules])
-    return np.asarray((score >= threshold) & ~(np.abs(score - threshold) < margin), dtype=bool)
+    return np.asarray(decide(rules, score) == DECISIONS.index(Decision.YES))
 
 
 def judged(unseen: Unseen, k: int) -> Judged:

@@ -67,18 +67,20 @@ class Passages:
     def _core(self, sentence: int, column: int) -> tuple[int, int]:
         """Return where a sentence lies, or the best 40 words of it."""
         words = self._words_of(sentence)
-        if len(words) <= MAX_WORDS and sentence in self._places:
-            return self._places[sentence]
         first, last = self._sentences.firsts[sentence : sentence + 2].tolist()
-        if len(words) > MAX_WORDS:
-            window = self._best_window(sentence, column, words - first)
-            if window + MAX_WORDS < len(words):
-                last = int(words[window + MAX_WORDS])
-            first = int(words[window])
+        if len(words) <= MAX_WORDS:
+            if sentence not in self._places:
+                self._places[sentence] = self._place(first, last)
+            return self._places[sentence]
+        window = self._best_window(sentence, column, words - first)
+        if window + MAX_WORDS < len(words):
+            last = int(words[window + MAX_WORDS])
+        return self._place(int(words[window]), last)
+
+    def _place(self, first: int, last: int) -> tuple[int, int]:
+        """Return where a run of tokens lies in its text."""
         spans = self._sentences.spans
-        place = int(spans[first, 0]), int(spans[first:last, 1].max())
-        self._places[sentence] = place
-        return place
+        return int(spans[first, 0]), int(spans[first:last, 1].max())
 
     def _widened(
         self, first: int, sentence: int, strengths: Sequence[float], place: tuple[int, int]

@@ -15,6 +15,10 @@ class Decision(StrEnum):
     ABSTAIN = "abstain"
 
 
+DECISIONS = (Decision.NO, Decision.YES, Decision.ABSTAIN)
+"""What the numbers stand for where decisions are held in arrays."""
+
+
 @dataclass(frozen=True, slots=True)
 class Evidence:
     """A passage that speaks for a tag: ``text[start:end]`` (code points of the text as it was given), and its weight.

@@ -17,14 +17,12 @@ from classifiers.bundle_reading import read_bundle
 from classifiers.evidence import passages
 from classifiers.linear import LinearModel
 from classifiers.model import Model
-from classifiers.predictions import Decision, Evidence, Prediction, TagPrediction
+from classifiers.predictions import DECISIONS, Decision, Evidence, Prediction, TagPrediction
 from classifiers.scored import Scored, ScoresTexts
-from classifiers.thresholds import TagRule
+from classifiers.thresholds import TagRule, decide
 
 Floats = npt.NDArray[np.float64]
 _LOG = logging.getLogger("talkingpoints.scorer")
-DECISIONS = (Decision.NO, Decision.YES, Decision.ABSTAIN)
-"""What the numbers in :attr:`Judged.decisions` mean."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +34,7 @@ class Judged:
     scores
         Shape (n_texts, n_tags) in the order of the scorer's ``rules``: probabilities, NaN for refused tags.
     decisions
-        Shape (n_texts, n_tags), int8: the number of the decision in :data:`DECISIONS`.
+        Shape (n_texts, n_tags), int8: the number of the decision in ``DECISIONS``.
     languages
         The language of every text (ISO 639-1), None where it cannot be told.
     """
@@ -69,13 +67,9 @@ class Scorer:
         self.metrics: dict[str, Any] = dict(model.metrics)
         self.training: dict[str, Any] = dict(model.training)
         self._column = {tag: number for number, tag in enumerate(model.linear.tag_ids)}
-        # A refused tag has no column of its own; it is overwritten.
-        self._columns = np.array([self._column.get(rule.tag_id, 0) for rule in model.rules], dtype=np.int64)
-        self._predicted = np.array([rule.predicted for rule in model.rules], dtype=np.bool_)
-        self._thresholds = np.array(
-            [rule.threshold if rule.threshold is not None else 1 for rule in model.rules]
-        )
-        self._margins = np.array([rule.abstain_margin for rule in model.rules])
+        self._rules = tuple(model.rules)
+        self._predicted = [number for number, rule in enumerate(self._rules) if rule.predicted]
+        self._columns = [self._column[self._rules[number].tag_id] for number in self._predicted]
         self._refused = {
             rule.tag_id: TagPrediction(rule.tag_id, None, None, Decision.ABSTAIN, reason=rule.reason)
             for rule in model.rules
@@ -137,21 +131,19 @@ class Scorer:
 
     def judge(self, texts: Sequence[str]) -> Judged:
         """Tag many texts at once, without an object for every tag of every text."""
-        parts = list(self._engine.scored(texts))
-        if not parts:
-            return Judged(np.zeros((0, len(self.rules))), np.zeros((0, len(self.rules)), np.int8), [])
-        scores = expit(np.concatenate([part.scores for part in parts]))[:, self._columns]
-        scores[:, ~self._predicted] = np.nan
-        return Judged(
-            scores, self._decisions(scores), [language for part in parts for language in part.identified]
-        )
+        log_odds: list[Floats] = [np.zeros((0, len(self._column)))]
+        languages: list[str | None] = []
+        for part in self._engine.scored(texts):  # what else it holds is not kept
+            log_odds.append(part.scores)
+            languages += part.identified
+        scores = self._of_rules(np.concatenate(log_odds))
+        return Judged(scores, decide(self._rules, scores), languages)
 
-    def _decisions(self, scores: Floats) -> npt.NDArray[np.int8]:
-        """Return the number of every decision; ``scores`` are NaN for refused tags."""
-        abstained = np.isnan(scores) | (np.abs(scores - self._thresholds) < self._margins)
-        return np.where(abstained, DECISIONS.index(Decision.ABSTAIN), scores >= self._thresholds).astype(
-            np.int8
-        )
+    def _of_rules(self, log_odds: Floats) -> Floats:
+        """Return the probabilities of all rules, NaN for refused tags, from the log-odds of the predicted ones."""
+        scores = np.full((len(log_odds), len(self._rules)), np.nan)
+        scores[:, self._predicted] = expit(log_odds[:, self._columns])
+        return scores
 
     def passages(self, text: str, tags: Collection[str]) -> dict[str, tuple[Evidence, ...]]:
         """Return the passages that speak for each of ``tags``, whatever the decision.
@@ -168,17 +160,18 @@ class Scorer:
     def _chosen(self, tags: Collection[str] | None) -> list[int]:
         """Return the numbers of the tags asked for."""
         if tags is None:
-            return list(range(len(self.rules)))
+            return list(range(len(self._rules)))
         if unknown := sorted(set(tags) - set(self.rules)):
             raise KeyError(unknown[0])
         return [number for number, tag in enumerate(self.rules) if tag in tags]
 
     def _judged(self, scored: Scored, chosen: Sequence[int]) -> list[tuple[TagPrediction, ...]]:
         """Return what every text gets."""
-        scores = expit(scored.scores)[:, self._columns]
-        decisions = self._decisions(np.where(self._predicted, scores, np.nan)).tolist()
-        rules = list(self.rules.values())
-        known = [(number, rules[number], self._refused.get(rules[number].tag_id)) for number in chosen]
+        scores = self._of_rules(scored.scores)
+        decisions = decide(self._rules, scores).tolist()
+        known = [
+            (number, self._rules[number], self._refused.get(self._rules[number].tag_id)) for number in chosen
+        ]
         return [
             tuple(
                 refused or TagPrediction(rule.tag_id, row[number], rule.threshold, DECISIONS[decided[number]])

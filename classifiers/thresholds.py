@@ -7,6 +7,7 @@ nearly everything.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -14,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy.special import expit
 
-from classifiers.predictions import Decision
+from classifiers.predictions import DECISIONS, Decision
 
 Floats = npt.NDArray[np.float64]
 Policy = Literal["best-f1", "precision", "recall", "cost"]
@@ -68,11 +69,17 @@ class TagRule:
         """Whether the model predicts the tag."""
         return self.threshold is not None
 
-    def decide(self, score: float) -> Decision:
-        """Return the decision at a probability."""
-        if self.threshold is None or abs(score - self.threshold) < self.abstain_margin:
-            return Decision.ABSTAIN
-        return Decision.YES if score >= self.threshold else Decision.NO
+
+def decide(rules: Sequence[TagRule], scores: Floats) -> npt.NDArray[np.int8]:
+    """Return the number in ``DECISIONS`` of the decision on every score, shape (n_texts, n_rules).
+
+    A tag that is not predicted, and a score that is NaN, is ``abstain``.
+    """
+    threshold = np.array([np.nan if rule.threshold is None else rule.threshold for rule in rules])
+    margin = np.array([rule.abstain_margin for rule in rules])
+    abstains = np.isnan(scores - threshold) | (np.abs(scores - threshold) < margin)
+    found = np.where(scores >= threshold, DECISIONS.index(Decision.YES), DECISIONS.index(Decision.NO))
+    return np.where(abstains, DECISIONS.index(Decision.ABSTAIN), found).astype(np.int8)
 
 
 def refusal(shares: Floats, options: ThresholdOptions) -> str:

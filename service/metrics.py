@@ -21,9 +21,9 @@ from prometheus_client.multiprocess import MultiProcessCollector, mark_process_d
 
 from annotations.errors import TalkingPointsError
 from classifiers.bundle_documents import OutOfFold, read_out_of_fold
-from classifiers.predictions import Prediction
+from classifiers.predictions import DECISIONS, Prediction
 from classifiers.registry import Registry
-from classifiers.scorer import DECISIONS, Judged, Scorer
+from classifiers.scorer import Judged, Scorer
 from service.drift import RecentScores, drifts
 from service.tagger import ModelSource, Tagger
 

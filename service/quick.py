@@ -18,8 +18,8 @@ from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 
-from classifiers.predictions import Decision
-from classifiers.scorer import DECISIONS, Judged
+from classifiers.predictions import DECISIONS, Decision
+from classifiers.scorer import Judged
 from classifiers.thresholds import TagRule
 from service.errors import NotReadyError
 from service.guard import CALLER

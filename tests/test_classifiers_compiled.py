@@ -8,6 +8,7 @@ import unicodedata
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from unittest.mock import Mock
 
 import numpy as np
 import pytest
@@ -17,6 +18,7 @@ from hypothesis import strategies as st
 from annotations.readers import PostItem, ReadOptions, read_posts
 from classifiers.compiled import memo as memo_module
 from classifiers.compiled.engine import CompiledModel
+from classifiers.compiled.word_vectors import Vocabulary
 from classifiers.features import Corpus
 from classifiers.languages import identify, stemming_language
 from classifiers.scorer import Scorer
@@ -198,3 +200,28 @@ def test_without_the_compiler_posts_are_scored_in_the_plain_way(
     assert_same((without, scorers[0]), ODD)
     with pytest.raises(ImportError):
         Scorer(scorers[0]._model, "0", compiled=True)
+
+
+def test_words_that_could_not_be_learnt_are_learnt_the_next_time(
+    scorers: tuple[Scorer, Scorer], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A failure on the way leaves no word behind that would count for nothing."""
+    fresh = Scorer(scorers[0]._model, "0", compiled=True)
+    with monkeypatch.context() as broken:
+        broken.setattr(Vocabulary, "add", Mock(side_effect=MemoryError))
+        with pytest.raises(MemoryError):
+            fresh.judge(["the coast council lies again"])
+    assert_same((fresh, scorers[1]), ["the coast council lies again", "the river"])
+
+
+def test_one_word_over_and_over_leaves_the_memo_as_it_is(
+    scorers: tuple[Scorer, Scorer], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Room is needed for different words, not for all."""
+    monkeypatch.setattr(memo_module, "N_TOKENS", 256)
+    fresh = Scorer(scorers[0]._model, "0", compiled=True)
+    assert isinstance(fresh._engine, CompiledModel)
+    fresh.judge(["the river"])
+    memo = fresh._engine._memo
+    assert_same((fresh, scorers[1]), ["again " * 2_000])
+    assert fresh._engine._memo is memo

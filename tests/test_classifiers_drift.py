@@ -26,7 +26,7 @@ from classifiers.drift.scores import ScoreDrift
 from classifiers.drift.sketch import Sketch
 from classifiers.drift.vocabulary import compared
 from classifiers.drift.words import phrases_of, stem_key, term_key, words_of
-from classifiers.scorer import DECISIONS
+from classifiers.predictions import DECISIONS
 from classifiers.testing import invented_annotations, invented_codebook
 from classifiers.trends import TagsTable
 from classifiers.trends.corpus import TaggedBatch

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from annotations.records import Span
 from classifiers.dataset import Dataset
 from classifiers.evidence import token_parts, token_shares
-from classifiers.predictions import Decision
-from classifiers.scorer import DECISIONS, Scorer
+from classifiers.predictions import DECISIONS, Decision
+from classifiers.scorer import Scorer
 from classifiers.testing import invented_annotations, invented_codebook, invented_scorer, quick_options
 from classifiers.thresholds import ThresholdOptions
 from classifiers.tokens import is_word, tokenise

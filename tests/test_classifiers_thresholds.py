@@ -8,8 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.special import logit
 
-from classifiers.predictions import Decision
-from classifiers.thresholds import TagRule, ThresholdOptions, choose_threshold, fit_rules, refusal
+from classifiers.predictions import DECISIONS, Decision
+from classifiers.thresholds import TagRule, ThresholdOptions, choose_threshold, decide, fit_rules, refusal
 
 BEST_F1 = ThresholdOptions()
 POLICIES = (
@@ -113,14 +113,17 @@ def test_too_little_support_is_refused_with_the_reason(n_yes: int, n_no: int, re
     probabilities = np.linspace(0.9, 0.1, n_yes + n_no)
     (rule,) = fit_rules(("x",), logit(probabilities)[:, None], shares[:, None], BEST_F1)
     assert rule.predicted is (reason == "")
-    assert rule.decide(0.99) is (Decision.ABSTAIN if reason else Decision.YES)
+    assert _decided(rule, 0.99) == [Decision.ABSTAIN if reason else Decision.YES]
 
 
 def test_the_abstain_band_lies_about_the_threshold() -> None:
     """Its edges are decided; without a margin the band is empty."""
     rule = TagRule("x", 0.5, 9.0, 0.5, abstain_margin=0.25)
-    decisions = [rule.decide(score) for score in (0.2, 0.25, 0.3, 0.5, 0.7, 0.75, 0.8)]
     no, maybe, yes = Decision.NO, Decision.ABSTAIN, Decision.YES
-    assert decisions == [no, no, maybe, maybe, maybe, yes, yes]
-    plain = TagRule("x", 0.5, 9.0, 0.5)
-    assert [plain.decide(score) for score in (0.4999, 0.5)] == [no, yes]
+    found = _decided(rule, 0.2, 0.25, 0.3, 0.5, 0.7, 0.75, 0.8, np.nan)
+    assert found == [no, no, maybe, maybe, maybe, yes, yes, maybe]
+    assert _decided(TagRule("x", 0.5, 9.0, 0.5), 0.4999, 0.5) == [no, yes]
+
+
+def _decided(rule: TagRule, *scores: float) -> list[Decision]:
+    return [DECISIONS[number] for number in decide([rule], np.array(scores)[:, None])[:, 0]]

@@ -16,7 +16,8 @@ import pyarrow.parquet as pq
 from annotations.errors import FileError
 from annotations.files import neutral_cell
 from classifiers.bulk.chunks import MOMENT, table_of, table_stream
-from classifiers.scorer import DECISIONS, Judged
+from classifiers.predictions import DECISIONS
+from classifiers.scorer import Judged
 
 EXTRA_COLUMNS = ("channel", "date", "lang", "revision")
 """Columns of a post that the output has if they are asked for."""

@@ -2,11 +2,16 @@
 
 They get all their arrays from outside and make none, so that the compiler need not count references to them; that
 alone halves the time of tokenising.
+
+The compiler's cache looks at the file of a function alone, not at constants and functions of others that went into its
+code.  So a digest of all files of this package is a part of the name under which it is cached.
 """
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, TypeVar, cast
 
 from numba import njit
@@ -14,8 +19,13 @@ from numba import njit
 Function = TypeVar("Function", bound=Callable[..., Any])
 
 
+_FILES = sorted(Path(__file__).parent.glob("*.py"))
+_DIGEST = hashlib.sha256(b"".join(path.read_bytes() for path in _FILES)).hexdigest()[:12]
+
+
 def compiled(function: Function) -> Function:
     """Compile ``function`` at its first call; without a place for the cache, anew in every process."""
+    function.__qualname__ += f"_{_DIGEST}"
     try:
         return _compiled(function, cache=True)
     except RuntimeError:  # "no locator available": neither this folder nor the user's cache can be written

@@ -123,41 +123,38 @@ class CompiledModel:
             return memo, words
         with self._lock:
             memo = self._memo
-            lacking = look(memo)
-            if not memo.has_room(cut.tokens[lacking]):
-                memo = self._memo = self._new_memo()
-                lacking = look(memo)
-                if not memo.has_room(cut.tokens[lacking]):
+            lacking = _different(cut, look(memo), languages, memo)
+            if not memo.has_room(lacking[0]):
+                memo = self._new_memo()
+                lacking = _different(cut, np.arange(len(cut.tokens)), languages, memo)
+                if not memo.has_room(lacking[0]):
                     return None
-            self._learn(memo, cut, lacking, languages)
+            try:
+                self._learn(memo, cut, lacking)
+            except BaseException:  # words without their rows would count for nothing from now on
+                self._memo = self._new_memo()
+                raise
+            self._memo = memo
         look(memo)
         return memo, words
 
-    def _learn(self, memo: Memo, cut: _Cut, missing: Any, languages: Any) -> None:
-        """Put tokens into the memo, with the vectors of words that are met for the first time."""
-        tokens = cut.tokens[missing]
-        of_tokens = languages[np.searchsorted(cut.token_firsts, missing, side="right") - 1]
-        slots = np.zeros(1 << (2 * len(missing)).bit_length(), dtype=np.int32)
-        rows = np.empty(len(missing), dtype=np.int64)
-        kept = rows[: first_of_each(cut.codes, tokens, of_tokens, slots, rows)]
-        tokens, of_tokens = tokens[kept], of_tokens[kept]
+    def _learn(self, memo: Memo, cut: _Cut, lacking: tuple[Any, Any]) -> None:
+        """Put different tokens into the memo, with the rows of words that are met for the first time."""
+        tokens, languages = lacking
         words: list[int] = []
         new: list[str] = []
+        of_new: list[str] = []
         first = memo.n_words
-        of_new: list[int] = []
-        for form, language in zip(_forms(cut.text, tokens), of_tokens.tolist(), strict=True):
+        for form, language in zip(_forms(cut.text, tokens), languages.tolist(), strict=True):
             numbers = memo.numbers[language]
-            number = numbers.get(form, -1)
-            if number < 0:
-                number = numbers[form] = memo.n_words
-                memo.n_words += 1
+            if form not in numbers:
+                numbers[form] = first + len(new)
                 new.append(form)
-                of_new.append(language)
-            words.append(number)
-        last = memo.n_words
-        names = [self._stemming.names[number] for number in of_new]
-        self._vocabulary.add(new, names, memo.rows[first:last], memo.is_word[first:last])
-        memo.add(cut.codes, tokens, of_tokens, words)
+                of_new.append(self._stemming.names[language])
+            words.append(numbers[form])
+        memo.n_words = last = first + len(new)
+        self._vocabulary.add(new, of_new, memo.rows[first:last], memo.is_word[first:last])
+        memo.add(cut.codes, tokens, languages, words)
 
     def _laid_out(self, cut: _Cut, found: tuple[Memo, Any], strengths: Any) -> Sentences:
         memo, words = found
@@ -253,6 +250,16 @@ def _cut(texts: Sequence[str]) -> _Cut:
     return _Cut(
         text, codes, bounds, tokens[:n_tokens], token_firsts, firsts[: n_sentences + 1], text_firsts, odd
     )
+
+
+def _different(cut: _Cut, tokens: Any, languages: Any, memo: Memo) -> tuple[Any, Any]:
+    """Return the tokens of which no earlier one is the same, by (start, end, end of the key), and their languages."""
+    spans = cut.tokens[tokens]
+    of_tokens = languages[np.searchsorted(cut.token_firsts, tokens, side="right") - 1]
+    rows = np.empty(len(tokens), dtype=np.int64)
+    slots = np.zeros(1 << (2 * len(tokens)).bit_length(), dtype=np.int32)
+    kept = rows[: first_of_each(cut.codes, spans, of_tokens, memo.keys.seed, (rows, slots))]
+    return spans[kept], of_tokens[kept]
 
 
 def _forms(text: str, tokens: Any) -> Iterator[str]:

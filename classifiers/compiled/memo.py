@@ -7,6 +7,7 @@ it, so that what is half written is not found and is looked for again under the 
 
 from __future__ import annotations
 
+import secrets
 from collections import defaultdict
 from collections.abc import Sequence
 from typing import Any, NamedTuple
@@ -27,12 +28,14 @@ SPARE = 8
 class Keys(NamedTuple):
     """The hash table, and of every token the number of its language and its code points.
 
-    A slot has a part of the token's hash, where its key begins, how long that is (0: the slot is free), and the
-    number of its word, from 1 (0: not known yet), int32; so all that is asked of it comes with one line of memory.
+    A slot has a part of the token's hash, where its key begins, how long that is (0: the slot is free), and the number
+    of its word, from 1 (0: not known yet), int32; so all that is asked of it comes with one line of memory.  The hash
+    depends on a secret ``seed``: nobody can write a post whose tokens all fall into one place.
     """
 
     slots: npt.NDArray[np.int32]
     codes: npt.NDArray[np.uint32]
+    seed: np.uint64
 
 
 class Memo:
@@ -51,7 +54,11 @@ class Memo:
 
     def __init__(self, width: int) -> None:
         # Untouched pages of zeros take no memory.
-        self.keys = Keys(np.zeros((4 * N_TOKENS, 4), dtype=np.int32), np.zeros(_N_CODES, dtype=np.uint32))
+        self.keys = Keys(
+            np.zeros((4 * N_TOKENS, 4), dtype=np.int32),
+            np.zeros(_N_CODES, dtype=np.uint32),
+            np.uint64(secrets.randbits(64)),
+        )
         self.rows = np.zeros((N_TOKENS, width + SPARE), dtype=np.float32)
         self.is_word = np.zeros(N_TOKENS, dtype=np.bool_)
         self.numbers: dict[int, dict[str, int]] = defaultdict(dict)
@@ -75,8 +82,9 @@ class Memo:
 
 
 @inlined
-def _hash(codes: Any, start: int, end: int, language: int) -> Any:
-    value = np.uint64(0x9E3779B97F4A7C15) + np.uint64(language)
+def _hash(codes: Any, start: int, end: int, first: Any) -> Any:
+    """Return the hash of code points; ``first`` is the seed and the language."""
+    value = first * np.uint64(0x9E3779B97F4A7C15)
     for at in range(start, end):
         value = (value ^ np.uint64(codes[at])) * np.uint64(0x9FB21C651E98DF25)
         value ^= value >> np.uint64(29)
@@ -87,7 +95,7 @@ def _hash(codes: Any, start: int, end: int, language: int) -> Any:
 def _find(codes: Any, place: Any, value: Any, keys: Any) -> Any:
     """Return the slot of the token with this key, or a free one."""
     start, end, language = place
-    slots, known = keys
+    slots, known, _ = keys
     mark = np.int32(value & np.uint64(0x7FFFFFFF))
     slot = np.int64(value >> np.uint64(40)) & (len(slots) - 1)
     while slots[slot, _LENGTH]:
@@ -124,13 +132,13 @@ def look_up(codes: Any, tokens: Any, firsts: Any, languages: Any, keys: Any, out
         How many tokens the memo lacks.
     """
     words, missing = out
-    slots, known = keys
+    slots, known, seed = keys
     n_missing = 0
     for text in range(len(firsts) - 1):
         for token in range(firsts[text], firsts[text + 1]):
             start, end = tokens[token, 0], tokens[token, 2]
-            value = _hash(codes, start, end, languages[text])
-            word = slots[_find(codes, (start, end, languages[text]), value, (slots, known)), _WORD] - 1
+            value = _hash(codes, start, end, seed + np.uint64(languages[text]))
+            word = slots[_find(codes, (start, end, languages[text]), value, (slots, known, seed)), _WORD] - 1
             words[token] = word
             if word < 0:
                 missing[n_missing] = token
@@ -139,15 +147,18 @@ def look_up(codes: Any, tokens: Any, firsts: Any, languages: Any, keys: Any, out
 
 
 @compiled
-def first_of_each(codes: Any, tokens: Any, languages: Any, slots: Any, out: Any) -> int:
+def first_of_each(codes: Any, tokens: Any, languages: Any, seed: Any, out: Any) -> int:
     """Write which tokens are the first of their kind; return how many.
 
-    ``slots`` are zeros, a power of two and at least twice as many as there are tokens.
+    ``out`` are rows for them, and zeros to work with, a power of two and at least twice as many as there are tokens.
     """
+    rows, slots = out
     n = 0
     for row in range(len(tokens)):
         start, end = tokens[row, 0], tokens[row, 2]
-        slot = np.int64(_hash(codes, start, end, languages[row]) >> np.uint64(20)) & (len(slots) - 1)
+        slot = np.int64(_hash(codes, start, end, seed + np.uint64(languages[row])) >> np.uint64(20)) & (
+            len(slots) - 1
+        )
         while slots[slot]:
             other = slots[slot] - 1
             first = tokens[other, 0]
@@ -161,7 +172,7 @@ def first_of_each(codes: Any, tokens: Any, languages: Any, slots: Any, out: Any)
             slot = (slot + 1) & (len(slots) - 1)
         if not slots[slot]:
             slots[slot] = row + 1
-            out[n] = row
+            rows[n] = row
             n += 1
     return n
 
@@ -169,12 +180,12 @@ def first_of_each(codes: Any, tokens: Any, languages: Any, slots: Any, out: Any)
 @compiled
 def _write(codes: Any, tokens: Any, languages: Any, keys: Any, out: Any) -> Any:
     """Write keys without their words; return how many code points there are."""
-    slots, known = keys
+    slots, known, seed = keys
     places, n_codes = out
     for row in range(len(tokens)):
         start, end = tokens[row, 0], tokens[row, 2]
-        value = _hash(codes, start, end, languages[row])
-        slot = _find(codes, (start, end, languages[row]), value, (slots, known))
+        value = _hash(codes, start, end, seed + np.uint64(languages[row]))
+        slot = _find(codes, (start, end, languages[row]), value, (slots, known, seed))
         known[n_codes] = languages[row]
         for at in range(end - start):
             known[n_codes + at + 1] = codes[start + at]

@@ -22,8 +22,8 @@ from annotations.ledger.samples import pool_posts
 from annotations.ledger.store import Ledger
 from annotations.progress import Progress, silent
 from classifiers.bundle_documents import OutOfFold
-from classifiers.predictions import Decision
-from classifiers.scorer import DECISIONS, Scorer
+from classifiers.predictions import DECISIONS, Decision
+from classifiers.scorer import Scorer
 from classifiers.thresholds import TagRule
 
 Scores = npt.NDArray[np.float32]

@@ -24,8 +24,8 @@ from annotations.errors import FileError
 from annotations.ledger.posts import StoredPost, chosen_posts, current_posts
 from annotations.ledger.store import Ledger
 from classifiers.languages import identify
-from classifiers.predictions import Decision
-from classifiers.scorer import DECISIONS, Scorer
+from classifiers.predictions import DECISIONS, Decision
+from classifiers.scorer import Scorer
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
@@ -54,7 +54,7 @@ class TaggedBatch:
         ISO 639-1 codes; None where nothing says which language it is.
     scores, decisions
         Shapes (n, n_tags): probabilities (NaN where the tag is not predicted), and numbers of
-        :data:`classifiers.scorer.DECISIONS`.
+        :data:`classifiers.predictions.DECISIONS`.
     is_first
         Shape (n,): false for a post of which a near-duplicate came before.
     """
