@@ -19,6 +19,7 @@ from service.cli.learning import labels_in_use
 from service.cli.models import model_option
 from service.cli.status import status
 from service.report.gathering import Sources, gather
+from service.report.reading import AGREEMENT
 from service.report.writing import write_report
 from service.settings import Settings
 
@@ -81,7 +82,7 @@ def report_command(
     if tagged:
         analysing.say_left_out(tagged.corpus)
     if content.agreement:
-        documents["agreement.json"] = console.as_json(content.agreement.to_dict()) + "\n"
+        documents[Path(AGREEMENT).name] = console.as_json(content.agreement.to_dict()) + "\n"
     with console.progress("Drawing", "plots") as progress:
         names = write_report(content, folder, progress)
     click.echo(f"{len(names):,} files written to {folder}; begin with {folder / 'index.html'}")
