@@ -69,7 +69,7 @@ def build_app(settings: Settings, models: ModelSource, sync: LeadingSync | None 
     ``sync`` follows Label Studio while the app runs.
     """
     numbers = Metrics(settings.workspace.models_path, metrics_folder())
-    ring, auditor = KeyRing(settings), Auditor(settings)
+    ring, ledgers = KeyRing(settings), LedgerAccess(settings)
     app = _TaggingApp(
         title="Talking Points",
         version=version("talking-points"),
@@ -84,7 +84,7 @@ def build_app(settings: Settings, models: ModelSource, sync: LeadingSync | None 
         lifespan=_lifespan,
         middleware=[
             Middleware(Exchange, metrics=numbers),
-            Middleware(Guard, settings=settings, ring=ring, auditor=auditor),
+            Middleware(Guard, settings=settings, ring=ring, auditor=Auditor(ledgers)),
             Middleware(BodyLimit, caps=_body_caps(settings)),
         ],
     )
@@ -92,10 +92,9 @@ def build_app(settings: Settings, models: ModelSource, sync: LeadingSync | None 
     app.state.models = counted(models, numbers)
     app.state.metrics = numbers
     app.state.judging = Judging()
-    app.state.ring, app.state.auditor = ring, auditor
+    app.state.ring, app.state.ledgers = ring, ledgers
     app.state.draining = Draining(settings.drain_seconds)
-    app.state.ledgers = LedgerAccess(settings)
-    app.state.similar = SimilarPosts(settings, app.state.ledgers)
+    app.state.similar = SimilarPosts(settings, ledgers)
     app.state.studio_backend = StudioBackend(settings, models)
     app.state.studio_sync = sync
     problems.install(app)
@@ -218,7 +217,7 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[dict[str, Any]]:
         if sync is not None:
             await run_in_threadpool(sync.stop)
         state = app.state
-        for opened in (state.studio_backend, state.ledgers, state.ring, state.auditor):
+        for opened in (state.studio_backend, state.ledgers, state.ring):
             await run_in_threadpool(opened.close)
         watcher.cancel()
         with contextlib.suppress(asyncio.CancelledError):
