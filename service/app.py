@@ -24,7 +24,7 @@ from service.guard import Guard
 from service.keys import KeyRing, check_safe_to_serve
 from service.ledger_access import LedgerAccess
 from service.limits import BodyCaps, BodyLimit
-from service.logs import configure_logging
+from service.logs import configure_logging, described
 from service.metrics import Metrics, counted
 from service.openapi import KnownTags, build_document
 from service.protocol import HEADER_SECONDS
@@ -228,4 +228,8 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[dict[str, Any]]:
 async def _watch(models: ModelSource, seconds: float) -> None:
     while seconds > 0:
         await asyncio.sleep(seconds)
-        await run_in_threadpool(models.refresh)
+        try:
+            await run_in_threadpool(models.refresh)
+        except Exception as error:  # a defect; whoever watches goes on, or no later model would be taken up
+            fields = described(type(error), error.__traceback__)
+            _LOG.error("the look for another model failed", extra={"fields": fields})
