@@ -24,7 +24,7 @@ from service.guard import Guard
 from service.keys import KeyRing, check_safe_to_serve
 from service.ledger_access import LedgerAccess
 from service.limits import BodyCaps, BodyLimit
-from service.logs import configure_logging
+from service.logs import configure_logging, described
 from service.metrics import Metrics, counted
 from service.openapi import KnownTags, build_document
 from service.protocol import HEADER_SECONDS
@@ -69,7 +69,7 @@ def build_app(settings: Settings, models: ModelSource, sync: LeadingSync | None 
     ``sync`` follows Label Studio while the app runs.
     """
     numbers = Metrics(settings.workspace.models_path, metrics_folder())
-    ring, auditor = KeyRing(settings), Auditor(settings)
+    ring, ledgers = KeyRing(settings), LedgerAccess(settings)
     app = _TaggingApp(
         title="Talking Points",
         version=version("talking-points"),
@@ -84,7 +84,7 @@ def build_app(settings: Settings, models: ModelSource, sync: LeadingSync | None 
         lifespan=_lifespan,
         middleware=[
             Middleware(Exchange, metrics=numbers),
-            Middleware(Guard, settings=settings, ring=ring, auditor=auditor),
+            Middleware(Guard, settings=settings, ring=ring, auditor=Auditor(ledgers)),
             Middleware(BodyLimit, caps=_body_caps(settings)),
         ],
     )
@@ -92,10 +92,9 @@ def build_app(settings: Settings, models: ModelSource, sync: LeadingSync | None 
     app.state.models = counted(models, numbers)
     app.state.metrics = numbers
     app.state.judging = Judging()
-    app.state.ring, app.state.auditor = ring, auditor
+    app.state.ring, app.state.ledgers = ring, ledgers
     app.state.draining = Draining(settings.drain_seconds)
-    app.state.ledgers = LedgerAccess(settings)
-    app.state.similar = SimilarPosts(settings, app.state.ledgers)
+    app.state.similar = SimilarPosts(settings, ledgers)
     app.state.studio_backend = StudioBackend(settings, models)
     app.state.studio_sync = sync
     problems.install(app)
@@ -218,7 +217,7 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[dict[str, Any]]:
         if sync is not None:
             await run_in_threadpool(sync.stop)
         state = app.state
-        for opened in (state.studio_backend, state.ledgers, state.ring, state.auditor):
+        for opened in (state.studio_backend, state.ledgers, state.ring):
             await run_in_threadpool(opened.close)
         watcher.cancel()
         with contextlib.suppress(asyncio.CancelledError):
@@ -229,4 +228,8 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[dict[str, Any]]:
 async def _watch(models: ModelSource, seconds: float) -> None:
     while seconds > 0:
         await asyncio.sleep(seconds)
-        await run_in_threadpool(models.refresh)
+        try:
+            await run_in_threadpool(models.refresh)
+        except Exception as error:  # a defect; whoever watches goes on, or no later model would be taken up
+            fields = described(type(error), error.__traceback__)
+            _LOG.error("the look for another model failed", extra={"fields": fields})

@@ -4,49 +4,36 @@ from __future__ import annotations
 
 import getpass
 import logging
-import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 
 from annotations.errors import TalkingPointsError
 from annotations.ledger.audit import Act, record_act
-from annotations.ledger.store import Ledger, open_ledger
+from service.ledger_access import LedgerAccess
 from service.settings import Settings
 
 _LOG = logging.getLogger("talkingpoints.audit")
 
 
 class Auditor:
-    """Records acts for one workspace. Where the ledger cannot be written, the log alone has the act, and says so.
+    """Records acts. Where the ledger cannot be written, the log alone has the act, and says so.
 
     An act is not refused for want of its record: going back to the model before must work in trouble too.
     """
 
-    def __init__(self, settings: Settings) -> None:
-        self._settings = settings
-        self._guard = threading.Lock()
-        self._ledger: Ledger | None = None
+    def __init__(self, ledgers: LedgerAccess) -> None:
+        self._ledgers = ledgers
 
     def record(self, act: Act) -> None:
         """Record an act, as of now."""
         fields = {"actor": act.actor, "act": act.act, "subject": act.subject, "outcome": act.outcome}
         try:
-            with self._guard:
-                if self._ledger is None:
-                    self._ledger = open_ledger(self._settings.workspace.ledger_url)
-                record_act(self._ledger, act)
+            record_act(self._ledgers.opened(), act)
             _LOG.info("administrator's act", extra={"fields": fields})
         except TalkingPointsError as error:
             fields |= {"reason": error.problem}
             _LOG.error("administrator's act, which the ledger could not record", extra={"fields": fields})
-
-    def close(self) -> None:
-        """Close the ledger."""
-        with self._guard:
-            if self._ledger is not None:
-                self._ledger.close()
-            self._ledger = None
 
 
 @dataclass(slots=True)
@@ -77,11 +64,8 @@ def note(settings: Settings, act: str, subject: str, outcome: str = "done") -> N
     """
     if outcome != "done" and not settings.workspace.has_ledger:
         return
-    auditor = Auditor(settings)
-    try:
-        auditor.record(Act(f"user:{_user()}", act, subject, outcome))
-    finally:
-        auditor.close()
+    with closing(LedgerAccess(settings)) as ledgers:
+        Auditor(ledgers).record(Act(f"user:{_user()}", act, subject, outcome))
 
 
 def _user() -> str:

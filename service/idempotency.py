@@ -93,7 +93,7 @@ class Once:
             if not keeper.is_kept:
                 with ledger.begin() as connection:
                     keeper(connection, reply)
-        except BaseException:
+        except Exception:
             with contextlib.suppress(LedgerError):
                 release(ledger, found)
             raise

@@ -19,10 +19,9 @@ from datetime import UTC, datetime, timedelta
 
 from annotations.errors import TalkingPointsError
 from annotations.ledger.api_keys import KeyRow, read_keys, revoke_keys
-from annotations.ledger.schema import schema_version
-from annotations.ledger.store import Ledger, connect_ledger, now, open_ledger, timestamp
-from annotations.ledger.tables import SCHEMA_VERSION
+from annotations.ledger.store import now, open_ledger, open_to_read, timestamp
 from service.errors import SettingsError
+from service.ledger_access import LedgerAccess
 from service.settings import Settings, is_loopback
 
 SCOPES = ("predict", "admin", "studio")
@@ -81,9 +80,8 @@ class KeyRing:
     """
 
     def __init__(self, settings: Settings) -> None:
-        self._settings = settings
+        self._ledgers = LedgerAccess(settings, open_to_read)
         self._guard = threading.Lock()
-        self._ledger: Ledger | None = None
         self._keys: Mapping[str, KeyRow] = {}
         self._read_at = float("-inf")
 
@@ -127,44 +125,19 @@ class KeyRing:
 
     def close(self) -> None:
         """Close the ledger."""
-        with self._guard:
-            if self._ledger is not None:
-                self._ledger.close()
-            self._ledger = None
+        self._ledgers.close()
 
     def _read(self) -> None:
         started = time.monotonic()
-        if self._ledger is None and self._settings.workspace.has_ledger:
-            self._ledger = reading_ledger(self._settings)
-        if self._ledger is not None:
-            self._keys = {row.key_id: row for row in read_keys(self._ledger)}
+        ledger = self._ledgers.existing()
+        self._keys = {} if ledger is None else {row.key_id: row for row in read_keys(ledger)}
         self._read_at = started
-
-
-def reading_ledger(settings: Settings) -> Ledger:
-    """Open the ledger to read it; only one of an older release is written to, and brought up to date.
-
-    Raises
-    ------
-    LedgerError
-        It cannot be opened.
-    """
-    ledger = connect_ledger(settings.workspace.ledger_url)
-    try:
-        with ledger.reading() as connection:
-            if schema_version(connection) == SCHEMA_VERSION:
-                return ledger
-    except BaseException:
-        ledger.close()
-        raise
-    ledger.close()
-    return open_ledger(settings.workspace.ledger_url)
 
 
 def revoked_keys(settings: Settings) -> list[str]:
     """Return the ids of keys that were revoked; none where there is no ledger that could be read."""
     try:
-        ledger = reading_ledger(settings) if settings.workspace.has_ledger else None
+        ledger = open_to_read(settings.workspace.ledger_url) if settings.workspace.has_ledger else None
     except TalkingPointsError:
         return []
     if ledger is None:

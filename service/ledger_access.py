@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 
 from annotations.backup.selecting import ledger_file
 from annotations.ledger.store import Ledger, open_ledger
@@ -10,10 +11,11 @@ from service.settings import Settings
 
 
 class LedgerAccess:
-    """Opens the ledger once for all threads."""
+    """Opens the ledger once for all threads; ``open_url`` is how."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, open_url: Callable[[str], Ledger] = open_ledger) -> None:
         self._settings = settings
+        self._open_url = open_url
         self._guard = threading.Lock()
         self._ledger: Ledger | None = None
         self._inode = 0
@@ -32,7 +34,7 @@ class LedgerAccess:
                 self._ledger.close()
                 self._ledger = None
             if self._ledger is None:
-                self._ledger = open_ledger(self._settings.workspace.ledger_url)
+                self._ledger = self._open_url(self._settings.workspace.ledger_url)
                 self._inode = self._present_inode()
             return self._ledger
 

@@ -131,9 +131,12 @@ class Metrics:
 
     def page(self, tagger: Tagger | None) -> bytes:
         """Return the page for Prometheus, with the drift of the model in use."""
+        reference = (
+            None if tagger is None else self._reference_of(tagger.version)
+        )  # a file: not under the guard
         with self._guard:
             self._flush()
-            self._tell_drift(tagger)
+            self._tell_drift(tagger, reference)
         registry = self._registry
         if self._shared is not None:
             registry = CollectorRegistry()
@@ -177,9 +180,8 @@ class Metrics:
         self._n_posts = 0
         self._flushed_at = time.monotonic()
 
-    def _tell_drift(self, tagger: Tagger | None) -> None:
+    def _tell_drift(self, tagger: Tagger | None, reference: OutOfFold | None) -> None:
         recent = self._recent
-        reference = None if tagger is None else self._reference_of(tagger.version)
         is_current = tagger is not None and recent is not None and recent.version == tagger.version
         found = drifts(recent, reference) if is_current and recent and reference else {}
         for tag_id in self._drifting | set(found):
@@ -190,13 +192,14 @@ class Metrics:
         self._window.set(len(recent.scores) if is_current and recent else 0)
 
     def _reference_of(self, version: str) -> OutOfFold | None:
-        if self._reference[0] != version:
+        known = self._reference
+        if known[0] != version:
             try:
                 found = read_out_of_fold(self._models.path(version))
             except TalkingPointsError:  # a model from elsewhere, or one that has been deleted
                 found = None
-            self._reference = (version, found)
-        return self._reference[1]
+            self._reference = known = (version, found)
+        return known[1]
 
 
 class _CountingTagger:

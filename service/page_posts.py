@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing
 from dataclasses import dataclass
 
 from annotations.ledger.browsing import Found, Search, Shown, channel_names, newest_posts, one_post
-from annotations.ledger.store import Ledger, connect_ledger
+from annotations.ledger.store import connect_ledger
 from service.settings import Settings
 
 PAGE_SIZE = 10
@@ -45,7 +44,7 @@ def shelf(settings: Settings, search: Search) -> Shelf | None:
     """
     if not settings.workspace.has_ledger:
         return None
-    with _reading(settings) as ledger:
+    with closing(connect_ledger(settings.workspace.ledger_url)) as ledger:
         channels = channel_names(ledger)
         return Shelf(search, channels, newest_posts(ledger, search, PAGE_SIZE)) if channels else None
 
@@ -60,14 +59,5 @@ def stored_post(settings: Settings, post_id: str) -> Shown | None:
     """
     if not settings.workspace.has_ledger:
         return None
-    with _reading(settings) as ledger:
+    with closing(connect_ledger(settings.workspace.ledger_url)) as ledger:
         return one_post(ledger, post_id)
-
-
-@contextmanager
-def _reading(settings: Settings) -> Iterator[Ledger]:
-    ledger = connect_ledger(settings.workspace.ledger_url)
-    try:
-        yield ledger
-    finally:
-        ledger.close()

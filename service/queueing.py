@@ -83,7 +83,7 @@ def state(ledger: Ledger | None, ticket: str) -> QueueResponse:
     """
     found: list[QueuedPost] = []
     if ledger is not None:
-        with ledger.begin() as connection:
+        with ledger.reading() as connection:
             found = queued_of(connection, ticket)
     if not found:
         raise TicketNotFoundError("there is no such ticket")

@@ -126,17 +126,25 @@ class Judging:
         taken, self._waiting = self._waiting[:n_taken], self._waiting[n_taken:]
         if self._waiting:
             asyncio.get_running_loop().call_soon(self._judge)
+        self._settle(tagger, [(wanted, future) for _, wanted, future in taken])
+
+    def _settle(
+        self, tagger: QuickTagger, taken: Sequence[tuple[PredictRequest, asyncio.Future[bytes]]]
+    ) -> None:
+        """Answer requests; a defect costs that alone which it is met with."""
+        waiting = [(wanted, future) for wanted, future in taken if not future.done()]  # others were cancelled
         try:
-            judged = tagger.judge([wanted.text for _, wanted, _ in taken])
-            answers = self._encoder_of(tagger).answers([wanted.id for _, wanted, _ in taken], judged)
+            judged = tagger.judge([wanted.text for wanted, _ in waiting])
+            answers = self._encoder_of(tagger).answers([wanted.id for wanted, _ in waiting], judged)
         except Exception as error:
-            for _, _, future in taken:
-                if not future.done():
-                    future.set_exception(error)
+            if len(waiting) == 1:
+                waiting[0][1].set_exception(error)
+            else:
+                for each in waiting:
+                    self._settle(tagger, [each])
             return
-        for (_, _, future), answer in zip(taken, answers, strict=True):
-            if not future.done():  # its request may have been cancelled
-                future.set_result(answer)
+        for (_, future), answer in zip(waiting, answers, strict=True):
+            future.set_result(answer)
 
     def _encoder_of(self, tagger: QuickTagger) -> Encoder:
         if self._encoder is None or self._encoder.tagger is not tagger:

@@ -23,10 +23,11 @@ from classifiers.bundle import write_bundle
 from classifiers.dataset import Dataset
 from classifiers.registry import Registry
 from classifiers.training import TrainingOptions, train
-from service.app import FACTORY, app_from_environment, create_app, uvicorn_options
+from service.app import FACTORY, app_from_environment, build_app, create_app, uvicorn_options
 from service.errors import SettingsError
 from service.logs import configure_logging
 from service.settings import load_settings
+from service.tagger import FixedModel
 from service.testing import FakeTagger, in_process, small_codebook
 
 
@@ -190,3 +191,21 @@ def test_uvicorn_with_the_factory(tmp_path: Path) -> None:
     ours = [json.loads(line) for line in stderr.splitlines() if line.startswith("{")]
     assert any(line.get("variable") == "TALKINGPOINTS_PROT" for line in ours)
     assert any(line.get("route") == "/readyz" and line["status"] == 503 for line in ours)
+
+
+def test_a_defect_does_not_end_the_look_for_other_models(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A model that breaks the look is logged; one that comes later is still taken up."""
+    models = FixedModel(FakeTagger())
+    looks: list[int] = []
+
+    def refresh() -> None:
+        looks.append(len(looks))
+        if len(looks) == 2:  # the first one is at the start
+            raise KeyError("a defect")
+
+    monkeypatch.setattr(models, "refresh", refresh)
+    with in_process(build_app(load_settings(model_check_seconds=0.01), models)):
+        deadline = time.monotonic() + 30
+        while len(looks) < 4 and time.monotonic() < deadline:
+            time.sleep(0.01)
+    assert len(looks) >= 4

@@ -16,6 +16,11 @@ import duckdb
 import pandas as pd
 import pytest
 
+from classifiers.trends import Trends
+from classifiers.trends.exemplars import Exemplar
+from classifiers.trends.timelines import Point
+from service.cli.trends import print_trends
+
 ROOT = Path(__file__).resolve().parents[1]
 DOCUMENT = (ROOT / "docs" / "analysis.md").read_text(encoding="utf-8")
 FIGURES = (ROOT / "docs" / "trends.md").read_text(encoding="utf-8")
@@ -150,6 +155,27 @@ def test_trends_are_told_and_the_chain_is_in_order(folder: Folder) -> None:
     assert copies["steps"][1]["forwarded_from"]
     assert found["exemplars"]
     assert all(re.fullmatch(r"\d{4}-W\d\d|undated", point["period"]) for point in found["timelines"])
+
+
+def test_examples_of_posts_without_dates_are_told(capsys: pytest.CaptureFixture[str]) -> None:
+    """As those of a dump: there is no latest month."""
+    best = [
+        Exemplar(
+            tag="un-role", period="undated", rank=rank, post_id=f"a/{rank}", channel="a", date=None,
+            start=0, end=4, quote=f"No {rank}", weight=1.0, score=0.9,
+        )
+        for rank in (1, 2)
+    ]  # fmt: skip
+    point = Point(
+        by="all", group="all", period="undated", tag="un-role", n_posts=2, n_yes=2, n_abstain=0,
+        share=1.0, low=0.3, high=1.0,
+    )  # fmt: skip
+    found = Trends(
+        model_version="0", tag_ids=("un-role",), n_posts=2, n_undated=2, with_evidence=True, timelines=(point,),
+        changes=(), pairs=(), chains=(), exemplars=tuple(best),
+    )  # fmt: skip
+    print_trends(found)
+    assert "un-role: “No 1” (a/1)" in capsys.readouterr().out
 
 
 def test_drift_says_what_cannot_be_compared(folder: Folder) -> None:

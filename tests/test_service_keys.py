@@ -6,6 +6,7 @@ import json
 import re
 import time
 from collections.abc import Iterator
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -125,6 +126,22 @@ def test_keys_that_cannot_be_read_open_nothing(ledger: Ledger, settings: Setting
     ring._read_at -= 1.5
     with pytest.raises(LedgerError):
         ring.refresh()
+    ring.close()
+
+
+def test_a_running_service_knows_the_keys_of_a_restored_ledger(settings: Settings, tmp_path: Path) -> None:
+    """Not those of the file that was in its place before."""
+    token, row = new_key("a", ["predict"])
+    with closing(open_ledger(settings.workspace.ledger_url)) as ledger:
+        add_key(ledger, row)
+    ring = KeyRing(settings)
+    ring.refresh()
+    assert ring.caller(token) is not None
+    open_ledger(f"sqlite:///{tmp_path / 'other.db'}").close()
+    (tmp_path / "other.db").replace(tmp_path / "ledger.db")
+    ring._read_at -= 1.01
+    ring.refresh()
+    assert (ring.caller(token), ring.has_keys()) == (None, False)
     ring.close()
 
 

@@ -117,3 +117,29 @@ def test_posts_that_come_together_are_judged_together(scorer: _Noting) -> None:
     answers = [json.loads(answer) for answer in asyncio.run(ask())]
     assert [answer["id"] for answer in answers] == [request.id for request in requests]
     assert scorer.sizes == [len(TEXTS)]
+
+
+def test_a_defect_costs_the_post_alone_that_it_is_met_with(
+    scorer: _Noting, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Those that came with it are answered; one that was given up meanwhile is not judged."""
+    judge = scorer.judge
+
+    def defective(texts: Any) -> Judged:
+        if "a" in texts:
+            raise RuntimeError("a defect")
+        return judge(texts)
+
+    async def ask() -> list[bytes | BaseException]:
+        judging = Judging()
+        asked = [asyncio.ensure_future(judging.answer(scorer, PredictRequest(text=text))) for text in TEXTS]
+        await asyncio.sleep(0)
+        asked[0].cancel()
+        return await asyncio.gather(*asked, return_exceptions=True)
+
+    monkeypatch.setattr(scorer, "judge", defective)
+    scorer.sizes.clear()
+    found = asyncio.run(ask())
+    kinds = [asyncio.CancelledError, bytes, RuntimeError, bytes]
+    assert [type(each) for each in found] == kinds
+    assert scorer.sizes == [1, 1]

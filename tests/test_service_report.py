@@ -6,6 +6,7 @@ import csv
 import json
 import re
 from collections.abc import Iterator
+from contextlib import closing
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
@@ -20,12 +21,14 @@ from annotations.codebook import dump_codebook
 from annotations.errors import TalkingPointsError
 from annotations.importing import import_file
 from annotations.labels import write_labels
+from annotations.ledger.api_keys import add_key
 from annotations.ledger.samples import SampledPost, SampleRecord, record_sample
 from annotations.ledger.store import open_ledger
 from annotations.records import text_digest
 from classifiers.testing import invented_annotations, invented_codebook
 from service.app import create_app
 from service.cli.root import talkingpoints
+from service.keys import new_key
 from service.report.methods import methods
 from service.report.pages import PAGES
 from service.settings import load_settings
@@ -319,6 +322,27 @@ def test_the_service_serves_the_newest_report(workspace: Workspace, tmp_path: Pa
     )
     assert bare.get("/report").status_code == 404
     assert "talkingpoints report" in bare.get("/report").text
+
+
+def test_files_that_name_annotators_are_for_administrators(workspace: Workspace) -> None:
+    """A key for tagging reads the report, but neither labels.jsonl nor agreement.json; the folder has both."""
+    keys = {}
+    with closing(open_ledger(f"sqlite:///{workspace.home / 'ledger.db'}")) as ledger:
+        for name, scopes in (("reader", ["predict"]), ("keeper", ["predict", "admin"])):
+            token, row = new_key(name, scopes)
+            add_key(ledger, row)
+            keys[name] = {"Authorization": f"Bearer {token}"}
+    app = create_app(load_settings(home=workspace.home, require_keys="yes"))
+    client = TestClient(app, base_url="http://127.0.0.1", client=("127.0.0.1", 50_000))
+    for name in ("data/labels.jsonl", "data/agreement.json"):
+        assert "annotator" in (workspace.report / name).read_text("utf-8")
+        for written in (name, name.replace(".", "%2e"), name.replace("/", "%2f")):
+            assert client.get(f"/report/{written}", headers=keys["reader"]).status_code == 403, written
+            assert client.get(f"/report/{written}").status_code == 401, written
+            found = client.get(f"/report/{written}", headers=keys["keeper"])
+            assert found.content == (workspace.report / name).read_bytes()
+    for name in ("data.html", "data/pairs.csv"):
+        assert client.get(f"/report/{name}", headers=keys["reader"]).status_code == 200
 
 
 def test_a_manifest_cannot_name_what_lies_outside(workspace: Workspace, tmp_path: Path) -> None:

@@ -174,6 +174,15 @@ def test_a_post_that_was_erased_on_request_is_not_stored_again(
     assert len(queued_post_ids(ledger)) == 1
 
 
+def test_a_ticket_is_answered_while_an_import_writes(client: InProcessClient, ledger: Ledger) -> None:
+    """Whoever only looks does not wait for a writer."""
+    ticket = _queue(client, posts=[POST]).json()["ticket"]
+    with ledger.begin() as connection:
+        connection.execute(imports.update().values(file="elsewhere"))
+        assert client.get(f"/v1/queue/{ticket}").status_code == 200
+        assert queued_post_ids(ledger) == ["Calverra-MFA/7"]
+
+
 def test_an_unknown_ticket_is_not_found(client: InProcessClient) -> None:
     """A ticket of the right form that was never given, and one of another form."""
     assert client.get(f"/v1/queue/{'0' * 32}").status_code == 404

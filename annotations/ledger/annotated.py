@@ -20,7 +20,7 @@ def annotation_mark(ledger: Ledger) -> tuple[object, ...]:
         func.min(table.codebook),
         func.max(table.codebook),
     )
-    with ledger.begin() as connection:
+    with ledger.reading() as connection:
         row = connection.execute(counted).one()
         last = connection.scalar(select(func.max(imports.c.import_id)))
         finished = connection.scalar(select(func.max(imports.c.finished_at)))

@@ -121,7 +121,7 @@ def queued_post_ids(ledger: Ledger) -> list[str]:
         .group_by(queued_posts.c.post_id)
         .order_by(func.min(queued_posts.c.queued_at), func.min(queued_posts.c.position))
     )
-    with ledger.begin() as connection:
+    with ledger.reading() as connection:
         return list(connection.scalars(query))
 
 
@@ -139,7 +139,7 @@ def has_unsent(ledger: Ledger, project: str) -> bool:
         .where(~exists().where(task))
         .limit(1)
     )
-    with ledger.begin() as connection:
+    with ledger.reading() as connection:
         return connection.scalar(query) is not None
 
 

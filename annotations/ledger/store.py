@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Collection, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -16,7 +16,8 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError, NoSuchModuleError, SQLAlchemyError
 
 from annotations.errors import LedgerError
-from annotations.ledger.schema import ensure_schema
+from annotations.ledger.schema import ensure_schema, schema_version
+from annotations.ledger.tables import SCHEMA_VERSION
 
 _BUSY_SECONDS = 30  # how long to wait for another command that is writing
 
@@ -79,12 +80,26 @@ def open_ledger(url: str) -> Ledger:
         The URL is unusable, the database cannot be opened, or it was made by a later release.
     """
     ledger = connect_ledger(url)
-    try:
-        with ledger.begin() as connection:
-            ensure_schema(connection, ledger.where)
-    except BaseException:
-        ledger.close()
-        raise
+    with _closed_on_failure(ledger), ledger.begin() as connection:
+        ensure_schema(connection, ledger.where)
+    return ledger
+
+
+def open_to_read(url: str) -> Ledger:
+    """Open the ledger at an SQLAlchemy URL; only one of an older release is written to, and brought up to date.
+
+    Raises
+    ------
+    LedgerError
+        As of :func:`open_ledger`.
+    """
+    ledger = connect_ledger(url)
+    with _closed_on_failure(ledger):
+        with ledger.reading() as connection:
+            is_current = schema_version(connection) == SCHEMA_VERSION
+        if not is_current:
+            with ledger.begin() as connection:
+                ensure_schema(connection, ledger.where)
     return ledger
 
 
@@ -149,6 +164,14 @@ def json_text(value: Any) -> str:
         return to_json(value, inf_nan_mode="null").decode("utf-8")
     except PydanticSerializationError:  # lone surrogates, which UTF-8 cannot hold and escapes can
         return json.dumps(value)
+
+
+@contextmanager
+def _closed_on_failure(ledger: Ledger) -> Iterator[None]:
+    with ExitStack() as closing:
+        closing.callback(ledger.close)
+        yield
+        closing.pop_all()
 
 
 def _prepare_sqlite(connection: Any, _record: Any) -> None:

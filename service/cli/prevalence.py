@@ -9,16 +9,13 @@ from typing import TypedDict, Unpack, get_args
 
 import click
 
-from annotations.errors import LabelsError
 from annotations.files import atomic_text, neutral_cell
 from annotations.ledger.samples import StoredSample, first_annotated, stored_samples
-from annotations.records import Annotation
 from classifiers.errors import DatasetError
 from classifiers.prevalence.estimating import ALL, By, Request, Verdicts, estimate
 from classifiers.prevalence.figures import Estimator, PrevalenceReport, Share
 from classifiers.prevalence.tagged import TaggedPosts, ledger_posts, read_tags_table, with_ledger
-from service.cli import console
-from service.cli.learning import labels_in_use
+from service.cli import analysing, console
 from service.cli.models import chosen_scorer, model_option
 from service.settings import Settings
 from service.shares import Labelling, bundle_of, corrected
@@ -115,19 +112,21 @@ def _estimators(chosen: tuple[str, ...]) -> tuple[Estimator, ...]:
 
 def _material(settings: Settings, sources: _Sources) -> tuple[TaggedPosts, Verdicts, list[str]]:
     """Return the posts with scores of models that had not seen them, the verdicts, and warnings."""
+    codebook = console.codebook(settings)
     with console.ledger(settings) as ledger, console.progress("Tagging") as progress:
         if sources["tags_table"] is not None:
             tagged = with_ledger(read_tags_table(sources["tags_table"]), ledger)
         else:
             tagged = ledger_posts(ledger, chosen_scorer(settings, sources["model"]), progress)
         samples, annotated = stored_samples(ledger), first_annotated(ledger)
+        # None where nothing has been pulled, which still leaves the model's counts.
+        annotations = analysing.labels_if_any(settings, ledger, sources["labels"], codebook)
     if not len(tagged):
         raise DatasetError("there are no posts", hint="Import some: talkingpoints import FILE.")
     _check_sample(samples, sources["sample"])
-    annotations = _labels(settings, sources["labels"])
     known = Labelling(
         annotations=annotations,
-        codebook=console.codebook(settings),
+        codebook=codebook,
         samples=samples,
         first_annotated=annotated,
         sample=sources["sample"],
@@ -135,16 +134,6 @@ def _material(settings: Settings, sources: _Sources) -> tuple[TaggedPosts, Verdi
     )
     bundle = bundle_of(settings, tagged.model_version, sources["model"])
     return corrected(tagged, known, bundle)
-
-
-def _labels(settings: Settings, file: Path | None) -> list[Annotation]:
-    """Return the labels; none where nothing has been pulled, which still leaves the model's counts."""
-    try:
-        return labels_in_use(settings, file, console.codebook(settings))
-    except LabelsError:
-        if file is not None:
-            raise
-        return []
 
 
 def _check_sample(samples: list[StoredSample], number: int | None) -> None:
@@ -186,7 +175,7 @@ def print_prevalence(report: PrevalenceReport) -> None:
         click.echo(f"{shown}: {note}")
     if report.planned:
         click.echo("")
-        rows = [[each.tag, _percent(each.share), f"{each.n_random:,}"] for each in report.planned]
+        rows = [[each.tag, analysing.percent(each.share, 1), f"{each.n_random:,}"] for each in report.planned]
         console.print_table(
             ["tag", "expected share", f"random posts for a width of {report.planned[0].width:g}"], rows
         )
@@ -201,15 +190,11 @@ def _cells(of: Share) -> list[str]:
         f"{of.n_posts:,}",
         f"{of.n_labels:,}",
         f"{of.n_positive:,}",
-        _percent(of.share),
+        analysing.percent(of.share, 1),
         interval,
-        _percent(of.counted),
+        analysing.percent(of.counted, 1),
         str(of.estimator) + ("" if of.is_valid else " *"),
     ]
-
-
-def _percent(value: float | None) -> str:
-    return "-" if value is None else f"{100 * value:.1f} %"
 
 
 def _write_table(path: Path, report: PrevalenceReport) -> None:

@@ -6,8 +6,7 @@ from pathlib import Path
 
 import click
 
-from annotations.codebook import Codebook
-from annotations.errors import LabelsError, TalkingPointsError
+from annotations.errors import TalkingPointsError
 from annotations.ledger.posts import post_counts
 from annotations.ledger.store import Ledger
 from annotations.records import Annotation
@@ -15,10 +14,10 @@ from classifiers.dataset import is_usable
 from classifiers.errors import ModelNotFoundError
 from service.cli import analysing, console
 from service.cli.evaluating import validate
-from service.cli.learning import labels_in_use
 from service.cli.models import model_option
 from service.cli.status import status
 from service.report.gathering import Sources, gather
+from service.report.reading import AGREEMENT
 from service.report.writing import write_report
 from service.settings import Settings
 
@@ -58,11 +57,11 @@ def report_command(
     settings = console.settings()
     folder = out or settings.workspace.reports_path / DEFAULT
     codebook = console.codebook(settings)
-    annotations = _labels(settings, labels, codebook)
     documents = {"status.json": console.as_json(status(settings)) + "\n"}
-    if annotations and not ways["no_evaluation"]:
-        documents |= _evaluation(settings, annotations)
     with console.ledger(settings) as ledger:
+        annotations = analysing.labels_if_any(settings, ledger, labels, codebook)
+        if annotations and not ways["no_evaluation"]:
+            documents |= _evaluation(settings, annotations)
         tagged = _tagged(settings, ledger, table, model)
         content = gather(
             Sources(
@@ -81,20 +80,10 @@ def report_command(
     if tagged:
         analysing.say_left_out(tagged.corpus)
     if content.agreement:
-        documents["agreement.json"] = console.as_json(content.agreement.to_dict()) + "\n"
+        documents[Path(AGREEMENT).name] = console.as_json(content.agreement.to_dict()) + "\n"
     with console.progress("Drawing", "plots") as progress:
         names = write_report(content, folder, progress)
     click.echo(f"{len(names):,} files written to {folder}; begin with {folder / 'index.html'}")
-
-
-def _labels(settings: Settings, file: Path | None, codebook: Codebook) -> list[Annotation]:
-    """Return the labels; none where nothing has been pulled: the report then says what to do."""
-    try:
-        return labels_in_use(settings, file, codebook)
-    except LabelsError:
-        if file is not None:
-            raise
-        return []
 
 
 def _tagged(

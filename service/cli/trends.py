@@ -182,9 +182,7 @@ def _duration(hours: float) -> str:
 def _print_examples(found: Trends) -> None:
     if not found.exemplars:
         return
-    last = max(
-        each.period for each in found.exemplars if each.period != NO_PERIOD or len(found.exemplars) == 1
-    )
+    last = max((each.period for each in found.exemplars if each.period != NO_PERIOD), default=NO_PERIOD)
     analysing.section(f"Sentences that stand for a tag, {last}")
     for each in found.exemplars:
         if each.period == last and each.rank == 1:

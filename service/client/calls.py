@@ -40,7 +40,7 @@ class PostLike(TypedDict, total=False):
 
 @dataclass(frozen=True, slots=True)
 class Call(Generic[T]):
-    """One call: what is sent, and how the answer is read."""
+    """One call: what is sent, and how the answer is read.  Any may be sent again: writes bear a key against that."""
 
     method: str
     path: str
@@ -49,7 +49,6 @@ class Call(Generic[T]):
     content: bytes | None = None
     params: Mapping[str, Any] = field(default_factory=dict)
     headers: Mapping[str, str] = field(default_factory=dict)
-    can_repeat: bool = True
 
 
 def post_of(post: str | PostLike) -> dict[str, Any]:

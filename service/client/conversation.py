@@ -62,7 +62,7 @@ def conversation(call: Call[T], options: ClientOptions) -> Conversation[T]:
         try:
             return _answer(call, outcome)
         except (ProblemError, NoAnswerError) as error:
-            wait = _wait(error, outcome, call, n_made, options)
+            wait = _wait(error, outcome, n_made, options)
             if wait is None:
                 raise
         yield Wait(wait)
@@ -103,7 +103,6 @@ def _problem(answer: httpx.Response, call: Call[Any]) -> ProblemError:
 def _wait(
     error: ProblemError | NoAnswerError,
     outcome: Outcome,
-    call: Call[Any],
     n_made: int,
     options: ClientOptions,
 ) -> float | None:
@@ -111,16 +110,13 @@ def _wait(
     if n_made > options.retries:
         return None
     if isinstance(error, NoAnswerError):
-        is_unsent = isinstance(outcome, httpx.ConnectError | httpx.ConnectTimeout | httpx.PoolTimeout)
-        is_lost = isinstance(outcome, httpx.TransportError) and call.can_repeat
-        if not (is_unsent or is_lost):
+        if not isinstance(outcome, httpx.TransportError):
             return None
         asked = 0.0
-    else:
-        is_passing = error.status in _TRIED_AGAIN or error.problem.type.endswith(_IN_PROGRESS)
-        if not (is_passing and call.can_repeat):
-            return None
+    elif error.status in _TRIED_AGAIN or error.problem.type.endswith(_IN_PROGRESS):
         asked = error.retry_after or 0.0
+    else:
+        return None
     if asked > options.longest_wait:
         return None
     own = min(options.longest_wait, options.first_wait * 2.0 ** (n_made - 1))

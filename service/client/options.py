@@ -15,7 +15,8 @@ class ClientOptions:
         Seconds to wait for a connection, and for each part of an answer.
     retries
         How often a call is made again that found no answer, or was answered 429 or 503, or that the same write is
-        under way.  Only calls are made again that can be, without being carried out twice.
+        under way.  None of them is
+        carried out twice: those that change something bear an ``Idempotency-Key``.
     first_wait
         Seconds before the first of them, twice as many before each further one, by chance between a half and
         the whole of it.  Where the service says how long to wait (``Retry-After``), that is waited at least.

@@ -10,6 +10,10 @@ from typing import Any, Final
 
 MANIFEST: Final = "report.json"
 """Says what a folder of a report holds."""
+LABELS: Final = "data/labels.jsonl"
+AGREEMENT: Final = "data/agreement.json"
+NAMING: Final = (LABELS, AGREEMENT)
+"""Files that name annotators: whoever has the folder has them, of the service only administrators get them."""
 
 _NAME = re.compile(r"(data/|figures/)?[a-z0-9][a-z0-9_.-]*")
 _MOST_BYTES = 1_000_000

@@ -18,7 +18,7 @@ from service.report.figures import drawn
 from service.report.methods import methods
 from service.report.numbers import numbers
 from service.report.pages import pages, style
-from service.report.reading import MANIFEST, is_report
+from service.report.reading import LABELS, MANIFEST, is_report
 from service.report.sheets import numbers_table, sheets
 
 
@@ -64,8 +64,8 @@ def _fill(content: Content, folder: Path, progress: Progress) -> list[str]:
     for name, text in texts.items():
         _write(folder / "data" / name, text)
     if content.annotations:
-        write_labels(folder / "data" / "labels.jsonl", content.annotations)
-        texts["labels.jsonl"] = ""
+        write_labels(folder / LABELS, content.annotations)
+        texts[Path(LABELS).name] = ""
     plots = []
     for each in drawn(content):
         _write(folder / "figures" / f"{each.plot.name}.svg", each.svg)

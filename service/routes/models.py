@@ -35,6 +35,17 @@ Version = Annotated[
 _UNCHANGED: dict[int | str, dict[str, Any]] = {
     304: {"description": "It is still the one you have (If-None-Match)"}
 }
+_CHANGE_FAILED = problem_responses(
+    problems.UNAUTHORIZED,
+    problems.NOT_FOUND,
+    problems.MODEL_REFUSED,
+    problems.CONFLICT,
+    problems.REQUEST_IN_PROGRESS,
+    problems.TOO_LARGE,
+    problems.INVALID_REQUEST,
+    problems.INTERNAL,
+    problems.UNAVAILABLE,
+)
 
 
 @router.get(
@@ -102,17 +113,7 @@ def get_model(request: Request, version: Version, models: ModelsGiven) -> Respon
     response_model=ModelChanged,
     operation_id="rollbackModel",
     summary="Back to the model before",
-    responses=problem_responses(
-        problems.UNAUTHORIZED,
-        problems.NOT_FOUND,
-        problems.MODEL_REFUSED,
-        problems.CONFLICT,
-        problems.REQUEST_IN_PROGRESS,
-        problems.TOO_LARGE,
-        problems.INVALID_REQUEST,
-        problems.INTERNAL,
-        problems.UNAVAILABLE,
-    ),
+    responses=_CHANGE_FAILED,
 )
 def rollback_model(models: ModelsGiven, once: OnceGiven) -> Response:
     """Make the version active that was so before the present one; once more, and it is the one before that."""
@@ -124,17 +125,7 @@ def rollback_model(models: ModelsGiven, once: OnceGiven) -> Response:
     response_model=ModelChanged,
     operation_id="activateModel",
     summary="Activate a model",
-    responses=problem_responses(
-        problems.UNAUTHORIZED,
-        problems.NOT_FOUND,
-        problems.MODEL_REFUSED,
-        problems.CONFLICT,
-        problems.REQUEST_IN_PROGRESS,
-        problems.TOO_LARGE,
-        problems.INVALID_REQUEST,
-        problems.INTERNAL,
-        problems.UNAVAILABLE,
-    ),
+    responses=_CHANGE_FAILED,
 )
 def activate_model(version: Version, models: ModelsGiven, once: OnceGiven) -> Response:
     """Load a version, check it, and let it answer in the place of the one in use.

@@ -36,8 +36,6 @@ from service.settings import Settings
 from service.similar_source import SimilarPosts
 from service.tagger import ModelSource, Tagger
 
-"""Linked where a route serves it."""
-
 _LOG = logging.getLogger("talkingpoints.page")
 _MAX_FORM_FIELDS = 20
 _N_SIMILAR = 5
@@ -183,9 +181,7 @@ def _tagged(tagger: Tagger | None, text: str, settings: Settings) -> dict[str, A
 
 
 def _similar(request: Request, text: str) -> tuple[SimilarPost, ...]:
-    source: SimilarPosts | None = getattr(request.app.state, "similar", None)
-    if source is None:
-        return ()
+    source: SimilarPosts = request.app.state.similar
     try:
         return tuple(map(as_shown, source.nearest(text, _N_SIMILAR)))
     except TalkingPointsError as error:

@@ -1,11 +1,14 @@
-"""The newest report of the workspace under ``/report/``, its files as they are."""
+"""The newest report of the workspace under ``/report/``, its files as they are.
+
+Those that name annotators are for administrators alone.
+"""
 
 from __future__ import annotations
 
 from pathlib import Path
 from typing import Final
 
-from fastapi import APIRouter, Request
+from fastapi import APIRouter, Depends, Request
 from starlette.exceptions import HTTPException
 from starlette.responses import FileResponse, RedirectResponse, Response
 
@@ -13,7 +16,8 @@ from service.exchange import PAGE_POLICY
 from service.page import make_templates
 from service.page_models import PLOT_POLICY
 from service.page_texts import writable
-from service.report.reading import newest
+from service.report.reading import NAMING, newest
+from service.routes.access import require_scope
 from service.routes.dependencies import SettingsGiven
 
 _KINDS: Final = {
@@ -43,6 +47,10 @@ def report_router() -> APIRouter:
         html = writable(templates.get_template("nothing.html").render(request=request, **shown))
         return Response(html, 404, {"Content-Security-Policy": PAGE_POLICY}, "text/html")
 
+    def naming(request: Request, settings: SettingsGiven) -> Response:
+        """Answer with a file of the newest report that names annotators."""
+        return file(settings, request.url.path.removeprefix("/report/"))
+
     def file(settings: SettingsGiven, name: str) -> Response:
         """Answer with a file of the newest report."""
         report = newest(settings.workspace.reports_path)
@@ -53,6 +61,8 @@ def report_router() -> APIRouter:
 
     router.add_api_route("/report", entrance)
     router.add_api_route("/report/", entrance)
+    for name in NAMING:  # before the route of all files
+        router.add_api_route(f"/report/{name}", naming, dependencies=[Depends(require_scope("admin"))])
     router.add_api_route("/report/{name:path}", file)
     return router
 
