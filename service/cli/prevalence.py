@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 from dataclasses import replace
 from pathlib import Path
 from typing import TypedDict, Unpack, get_args
@@ -10,7 +9,7 @@ from typing import TypedDict, Unpack, get_args
 import click
 
 from annotations.errors import LabelsError
-from annotations.files import atomic_text, neutral_cell
+from annotations.files import atomic_text
 from annotations.ledger.samples import StoredSample, first_annotated, stored_samples
 from annotations.records import Annotation
 from classifiers.errors import DatasetError
@@ -22,6 +21,7 @@ from service.cli.learning import labels_in_use
 from service.cli.models import chosen_scorer, model_option
 from service.settings import Settings
 from service.shares import Labelling, bundle_of, corrected
+from service.tables import Table
 
 _SHOWN = 5
 
@@ -100,7 +100,8 @@ def prevalence_command(
     report = estimate(tagged, verdicts, request)
     report = replace(report, warnings=(*report.warnings, *warnings))
     if out is not None:
-        _write_table(out, report)
+        with atomic_text(out) as stream:
+            Table(tuple(Share.__dataclass_fields__), report.to_rows()).dump(stream)
     if as_json:
         console.print_json(report.to_dict())
     else:
@@ -210,14 +211,6 @@ def _cells(of: Share) -> list[str]:
 
 def _percent(value: float | None) -> str:
     return "-" if value is None else f"{100 * value:.1f} %"
-
-
-def _write_table(path: Path, report: PrevalenceReport) -> None:
-    rows = report.to_rows()
-    with atomic_text(path) as stream:
-        writer = csv.DictWriter(stream, list(Share.__dataclass_fields__), lineterminator="\n")
-        writer.writeheader()
-        writer.writerows({name: neutral_cell(value) for name, value in row.items()} for row in rows)
 
 
 COMMANDS: tuple[click.Command, ...] = (prevalence_command,)
