@@ -42,7 +42,8 @@ class Prospect:
         frequent; the interval is that of the frequency (Wilson). None where nothing
         can be said. 0: nothing is missing.
     state
-        ``learnt``, ``weak`` (predicted, below the wanted precision), ``refused`` (too few positives) or ``unused``.
+        ``learnt``, ``weak`` (predicted, below the wanted precision), ``unknown`` (no model at hand that predicts it),
+        ``refused`` (too few positives) or ``unused``.
     assumption
         What the numbers rest on.
     """
@@ -114,7 +115,7 @@ def prospects(
         _prospect(tag, (support[tag], len(dataset)), learnt.get(tag), (wanted, least))
         for tag in dataset.tag_ids
     ]
-    order = {"unused": 0, "refused": 1, "weak": 2, "learnt": 3}
+    order = {"unused": 0, "refused": 1, "unknown": 2, "weak": 3, "learnt": 4}
     return sorted(found, key=lambda each: (order[each.state], each.average_precision or 0.0, each.tag))
 
 
@@ -132,8 +133,10 @@ def _prospect(
         state = "unused"
     elif positives < least:
         state = "refused"
+    elif precision is None:
+        state = "unknown"
     else:
-        state = "learnt" if precision is None or precision >= wanted else "weak"
+        state = "learnt" if precision >= wanted else "weak"
     low, high = (float(end) for end in wilson(positives, n_posts))
     return Prospect(
         tag=tag,

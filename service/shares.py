@@ -11,7 +11,7 @@ from annotations.codebook import Codebook
 from annotations.ledger.samples import StoredSample
 from annotations.records import Annotation, text_digest
 from classifiers.bundle_documents import read_out_of_fold
-from classifiers.bundle_reading import read_manifest
+from classifiers.bundle_reading import read_manifest, read_thresholds
 from classifiers.dataset import Dataset, is_usable
 from classifiers.errors import ModelNotFoundError
 from classifiers.prevalence.design import sample_weights, simple_weights
@@ -19,7 +19,7 @@ from classifiers.prevalence.estimating import Verdicts
 from classifiers.prevalence.tagged import TaggedPosts
 from classifiers.registry import Registry
 from classifiers.sampling import Quota
-from classifiers.scorer import Scorer
+from classifiers.thresholds import TagRule
 from service.settings import Settings
 
 
@@ -101,7 +101,8 @@ def _unseen(
         revision or revision_of.get(post_id, "")
         for post_id, revision in zip(tagged.post_ids, revisions, strict=True)
     ]
-    return tagged.unseen(known, Scorer.load(bundle).rules, names), []
+    rules = {each.tag_id: TagRule(**each.model_dump()) for each in read_thresholds(bundle).tags}
+    return tagged.unseen(known, rules, names), []
 
 
 def _skipped(annotations: Sequence[Annotation], samples: Sequence[StoredSample]) -> list[str]:

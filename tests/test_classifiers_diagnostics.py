@@ -152,3 +152,4 @@ def test_without_a_model_only_what_labels_say_is_said(codebook: Codebook) -> Non
     for each in found.prospects:
         assert each.average_precision is None
         assert (each.more_positives is None) == (each.positives >= 5)
+        assert (each.state == "unknown") == (each.positives >= 5)

@@ -51,6 +51,38 @@ def test_a_table_is_read_alike_in_every_format(tmp_path: Path, suffix: str) -> N
     assert found.parts == {"channel": ["c", "c", "d"], "month": ["unknown"] * 3, "language": ["unknown"] * 3}
 
 
+def test_ids_of_a_csv_file_are_those_of_the_posts(tmp_path: Path) -> None:
+    """A cell protected from spreadsheets is restored; what looks like a number keeps its zeros."""
+    ids, version = ["'-100/1", "'@c/2", "007"], ["012345678901"] * 3
+    found = read_tags_table(_written(tmp_path / "tags.csv", post_id=ids, model_version=version))
+    assert (found.post_ids, found.model_version) == (("-100/1", "@c/2", "007"), "012345678901")
+
+
+@pytest.mark.parametrize("suffix", [".csv", ".jsonl"])
+def test_columns_may_begin_with_many_empty_or_whole_values(tmp_path: Path, suffix: str) -> None:
+    """What the first megabyte holds does not settle the type of a column."""
+    n = 60_000
+    rows = {
+        "post_id": [f"c/{number}" for number in range(n)],
+        "model_version": ["v"] * n,
+        "lang": [None] * (n - 1) + ["en"],
+        "claim": ["no"] * n,
+        "claim_score": pd.Series([0] * (n - 1) + [0.25], dtype=object),
+        "rare": ["abstain"] * n,
+        "rare_score": pd.Series([None] * (n - 1) + [0.5], dtype=object),
+    }
+    path = tmp_path / f"tags{suffix}"
+    frame = pd.DataFrame(rows)
+    if suffix == ".csv":
+        frame.to_csv(path, index=False)
+    else:
+        frame.to_json(path, orient="records", lines=True)
+    found = read_tags_table(path)
+    assert path.stat().st_size > 1 << 20
+    assert found.scores[-1].tolist() == [0.25, 0.5]
+    assert found.parts["language"][-1] == "en"
+
+
 def test_dates_channels_and_languages_of_a_table_are_its_parts(tmp_path: Path) -> None:
     """Months are in UTC."""
     dates = ["2026-01-31T23:30:00-02:00", "2026-02-01", "no date"]

@@ -191,7 +191,7 @@ def test_diagnose_needs_no_ledger_and_no_model(tmp_path: Path) -> None:
     here = Folder(tmp_path)
     labels = ROOT / "examples" / "annotations.jsonl"
     found = json.loads(here(f"talkingpoints diagnose --labels {labels} --json").stdout)
-    assert {each["state"] for each in found["prospects"]} == {"learnt"}
+    assert {each["state"] for each in found["prospects"]} == {"unknown"}
     assert found["unused"] == []
     assert "talkingpoints pull" in here("talkingpoints diagnose", code=1).stderr
     assert "talkingpoints import" in here("talkingpoints trends", code=1).stderr

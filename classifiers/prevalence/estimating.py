@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from classifiers.prevalence import estimators
-from classifiers.prevalence.estimators import Estimates, Scored
+from classifiers.prevalence.estimators import Estimates
 from classifiers.prevalence.figures import VALID, Estimator, Planned, PrevalenceReport, Share
 from classifiers.prevalence.intervals import LEVEL, planned_n
 from classifiers.prevalence.material import ALL, By, Material, Part, Verdicts
@@ -103,7 +103,7 @@ class _Work:
         if part is not self.of.everything and n_here < LEAST_LABELS and not exact:
             return self._from_elsewhere(base, tag, part)
         of = self.of.labelled(tag, part)
-        everything = Scored.of(self.of.scores(tag, part.rows))
+        everything = self.of.scored(tag, part)
         if how is Estimator.HUMAN:
             found = estimators.human_labels(of, level)
         elif how is Estimator.DIFFERENCE:
@@ -121,7 +121,7 @@ class _Work:
             or base.estimator is not Estimator.ASSISTED
         ):
             return replace(base, note="; ".join(filter(None, (base.note, f"{few}: too few for an estimate"))))
-        everything, there = (Scored.of(self.of.scores(tag, each.rows)) for each in (self.of.everything, part))
+        everything, there = (self.of.scored(tag, each) for each in (self.of.everything, part))
         found = estimators.borrowed(
             self.of.labelled(tag, self.of.everything), everything, there, self._request.level
         )

@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from classifiers.dataset import Dataset, Provenance
 from classifiers.prevalence.design import Weight
-from classifiers.prevalence.estimators import Labelled
+from classifiers.prevalence.estimators import Labelled, Scored
 from classifiers.prevalence.tagged import TaggedPosts
 
 Floats = npt.NDArray[np.float64]
@@ -113,6 +113,7 @@ class Material:
         members = [(row, unit_of[name]) for row, name in enumerate(clusters) if name in unit_of]
         self._member, self._owner = np.array(members, dtype=np.int64).reshape(-1, 2).T
         self.everything = self._part(ALL, np.arange(len(tagged)))
+        self._scored: dict[str, Scored] = {}
         self.parts = [self.everything, *self._chosen_parts(by)]
 
     def is_exact(self, part: Part) -> bool:
@@ -176,6 +177,14 @@ class Material:
     def scores(self, tag: str, rows: Sequence[int] | Ints) -> Floats:
         """Return the scores of a tag at some rows."""
         return self._tagged.scores[rows, self._tagged.tag_ids.index(tag)].astype(np.float64)
+
+    def scored(self, tag: str, part: Part) -> Scored:
+        """Return the sums of a tag's scores in a part; those of all posts are kept, since small parts borrow them."""
+        if part is not self.everything:
+            return Scored.of(self.scores(tag, part.rows))
+        if tag not in self._scored:
+            self._scored[tag] = Scored.of(self.scores(tag, part.rows))
+        return self._scored[tag]
 
     def yes(self, tag: str, rows: Ints) -> npt.NDArray[np.bool_]:
         """Return the decisions of a tag at some rows."""

@@ -7,13 +7,12 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from itertools import islice
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
-import pyarrow.csv
-import pyarrow.json
-import pyarrow.parquet as pq
+import pyarrow.compute as pc
 from scipy.special import expit
 
 from annotations.errors import FileError
@@ -24,6 +23,7 @@ from annotations.progress import Progress, silent
 from classifiers.bundle_documents import OutOfFold
 from classifiers.predictions import DECISIONS, Decision
 from classifiers.scorer import Scorer
+from classifiers.tags_table import TagsFile
 from classifiers.thresholds import TagRule
 
 Scores = npt.NDArray[np.float32]
@@ -31,7 +31,9 @@ Bools = npt.NDArray[np.bool_]
 Parts = Mapping[str, Sequence[str]]
 UNKNOWN = "unknown"
 _BATCH = 512
-_SCORE = "_score"
+_ROWS_AT_ONCE = 50_000
+_YES = DECISIONS.index(Decision.YES)
+_Kind = TypeVar("_Kind", bound=np.generic)
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +92,7 @@ class TaggedPosts:
 
 
 def read_tags_table(path: Path) -> TaggedPosts:
-    """Read a table of bulk tagging: Parquet, CSV or JSON Lines with ``post_id``, ``<tag>`` and ``<tag>_score``.
+    """Read a table of bulk tagging, see :class:`~classifiers.tags_table.TagsFile`.
 
     Columns ``date``, ``channel`` and ``lang`` give the parts where the table has them; the channel is otherwise
     the beginning of the post id.
@@ -100,31 +102,31 @@ def read_tags_table(path: Path) -> TaggedPosts:
     FileError
         It cannot be read, has no such columns, or names a post twice.
     """
-    table = _table(path)
-    tags = [name for name in table.column_names if f"{name}{_SCORE}" in table.column_names]
-    if "post_id" not in table.column_names or not tags:
-        raise FileError(
-            "is no table of tags: it needs the columns post_id, <tag> and <tag>_score",
-            where=str(path),
-            hint="Make one with `talkingpoints tag POSTS TAGS.parquet`.",
-        )
-    post_ids = tuple(map(str, table["post_id"].to_pylist()))
-    if len(set(post_ids)) < len(post_ids):
+    file = TagsFile(path)
+    ids: list[str] = []
+    versions: set[str] = set()
+    parts: dict[str, list[str]] = {"month": [], "channel": [], "language": []}
+    scores, yes = [], []
+    for part in file.batches(["model_version", "date", "channel", "lang"], _ROWS_AT_ONCE):
+        here = list(map(str, part["post_id"].to_pylist()))
+        ids += here
+        for name, values in _table_parts(part, here).items():
+            parts[name] += values
+        if "model_version" in part.schema.names:
+            versions.update(map(str, pc.unique(part["model_version"]).to_pylist()))
+        scores.append(file.scores(part).astype(np.float32))
+        yes.append(file.decisions(part) == _YES)
+    if len(set(ids)) < len(ids):
         raise FileError("names a post more than once", where=str(path), hint="Keep one row a post.")
-    scores = np.full((len(post_ids), len(tags)), np.nan, dtype=np.float32)
-    yes = np.zeros(scores.shape, dtype=bool)
-    for column, tag in enumerate(tags):
-        scores[:, column] = _numbers(table[f"{tag}{_SCORE}"], path, f"{tag}{_SCORE}")
-        yes[:, column] = np.array([value == Decision.YES for value in table[tag].to_pylist()], dtype=bool)
-    versions = set(table["model_version"].to_pylist()) if "model_version" in table.column_names else set()
+    post_ids = tuple(ids)
     return TaggedPosts(
         post_ids,
-        tuple(tags),
-        scores,
-        yes,
-        parts=_table_parts(table, post_ids),
+        file.tag_ids,
+        _stacked(scores, len(file.tag_ids), np.float32),
+        _stacked(yes, len(file.tag_ids), np.bool_),
+        parts=parts,
         clusters=post_ids,
-        model_version=str(versions.pop()) if len(versions) == 1 else None,
+        model_version=versions.pop() if len(versions) == 1 else None,
     )
 
 
@@ -145,14 +147,14 @@ def ledger_posts(ledger: Ledger, scorer: Scorer, progress: Progress = silent) ->
         known = zip(posts, judged.languages, strict=True)
         parts["language"] += [post.lang or language or UNKNOWN for post, language in known]
         scores.append(judged.scores.astype(np.float32))
-        yes.append(judged.decisions == DECISIONS.index(Decision.YES))
+        yes.append(judged.decisions == _YES)
         progress(len(ids), None)
     n_tags = len(scorer.rules)
     tagged = TaggedPosts(
         tuple(ids),
         tuple(scorer.rules),
-        np.concatenate(scores) if scores else np.zeros((0, n_tags), dtype=np.float32),
-        np.concatenate(yes) if yes else np.zeros((0, n_tags), dtype=bool),
+        _stacked(scores, n_tags, np.float32),
+        _stacked(yes, n_tags, np.bool_),
         parts=parts,
         revisions=tuple(revisions),
         model_version=scorer.version,
@@ -184,41 +186,13 @@ def _clusters(ledger: Ledger, post_ids: Sequence[str]) -> tuple[str, ...]:
     return tuple(known.get(post_id, post_id) for post_id in post_ids)
 
 
-def _table(path: Path) -> pa.Table:
-    if not path.is_file():
-        raise FileError("there is no such file", where=str(path))
-    try:
-        match path.suffix.lower():
-            case ".parquet":
-                return pq.read_table(path)
-            case ".csv":
-                text = pa.csv.ConvertOptions(column_types={"post_id": pa.string()}, strings_can_be_null=True)
-                return pa.csv.read_csv(
-                    path, parse_options=pa.csv.ParseOptions(newlines_in_values=True), convert_options=text
-                )
-            case ".jsonl":
-                return pa.json.read_json(path)
-    except (pa.ArrowException, OSError) as error:
-        raise FileError(f"cannot be read: {error}", where=str(path)) from error
-    raise FileError(
-        f"the suffix {path.suffix!r} means no table", where=str(path), hint="Use .parquet, .csv or .jsonl."
-    )
+def _stacked(batches: Sequence[npt.NDArray[_Kind]], n_tags: int, kind: type[_Kind]) -> npt.NDArray[_Kind]:
+    return np.concatenate([np.zeros((0, n_tags), dtype=kind), *batches])
 
 
-def _numbers(column: pa.ChunkedArray, path: Path, name: str) -> Scores:
-    try:
-        values = column.cast(pa.float32()).to_numpy()
-    except pa.ArrowException as error:
-        raise FileError(f"the column {name} holds what is no number", where=str(path)) from error
-    known = values[~np.isnan(values)]
-    if len(known) and (known.min() < 0 or known.max() > 1):
-        raise FileError(f"the column {name} holds what is no probability", where=str(path))
-    return np.asarray(values, dtype=np.float32)
-
-
-def _table_parts(table: pa.Table, post_ids: Sequence[str]) -> dict[str, list[str]]:
+def _table_parts(table: pa.RecordBatch, post_ids: Sequence[str]) -> dict[str, list[str]]:
     columns = {
-        name: table[name].to_pylist() for name in ("date", "channel", "lang") if name in table.column_names
+        name: table[name].to_pylist() for name in ("date", "channel", "lang") if name in table.schema.names
     }
     unknown = [UNKNOWN] * len(post_ids)
     months = [_month(value) for value in columns["date"]] if "date" in columns else list(unknown)

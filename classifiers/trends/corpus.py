@@ -16,9 +16,7 @@ from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
-import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.dataset as pads
 
 from annotations.errors import FileError
 from annotations.ledger.posts import StoredPost, chosen_posts, current_posts
@@ -26,18 +24,16 @@ from annotations.ledger.store import Ledger
 from classifiers.languages import identify
 from classifiers.predictions import DECISIONS, Decision
 from classifiers.scorer import Scorer
+from classifiers.tags_table import ABSTAIN, TagsFile
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 Bools = npt.NDArray[np.bool_]
-YES, NO, ABSTAIN = (DECISIONS.index(kind) for kind in (Decision.YES, Decision.NO, Decision.ABSTAIN))
+YES = DECISIONS.index(Decision.YES)
 UNDATED = -(2**40)
 """The day of a post without a date."""
 
 BATCH = 2_000
-_SCORE = "_score"
-_FORMATS = {".parquet": "parquet", ".csv": "csv", ".jsonl": "json"}
-_NUMBER_OF = {decision.value: number for number, decision in enumerate(DECISIONS)}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -128,20 +124,18 @@ class TagsTable:
 
     def __init__(self, ledger: Ledger, path: Path, size: int = BATCH) -> None:
         self._ledger, self._path, self._size = ledger, path, size
-        self._data = _dataset(path)
-        names = self._data.schema.names
-        self.tag_ids = tuple(name for name in names if f"{name}{_SCORE}" in names)
-        missing = [name for name in ("post_id", "model_version") if name not in names]
-        if missing or not self.tag_ids:
+        self._file = TagsFile(path)
+        self.tag_ids = self._file.tag_ids
+        if "model_version" not in self._file.names:
             raise FileError(
-                f"has no column '{(missing or ['<tag>_score'])[0]}'",
+                "has no column 'model_version'",
                 where=str(path),
                 hint="Make the table with `talkingpoints tag POSTS TAGS.parquet`.",
             )
-        first = self._data.head(1, columns=["model_version"])["model_version"]
-        if not len(first):
+        first = next(filter(len, self._file.batches(["model_version"], 1)), None)
+        if first is None:
             raise FileError("has no row", where=str(path), hint="Tag some posts first.")
-        self.model_version = str(first[0])
+        self.model_version = str(first["model_version"][0])
         self.n_repeated = self.n_unknown = 0
 
     def batches(self) -> Iterator[TaggedBatch]:
@@ -149,20 +143,10 @@ class TagsTable:
         met: set[str] = set()
         seen: set[int] = set()
         self.n_repeated = self.n_unknown = 0
-        names = [
-            "post_id",
-            "model_version",
-            *(each for tag in self.tag_ids for each in (tag, f"{tag}{_SCORE}")),
-            *(["lang"] if "lang" in self._data.schema.names else []),
-        ]
-        try:
-            for part in self._data.to_batches(columns=names, batch_size=self._size, batch_readahead=2):
-                for first in range(0, len(part), self._size):
-                    batch = self._joined(part.slice(first, self._size), seen, met)
-                    if batch is not None:
-                        yield batch
-        except (pa.ArrowException, OSError) as error:
-            raise FileError(f"cannot be read: {error}", where=str(self._path)) from error
+        for part in self._file.batches(["model_version", "lang"], self._size):
+            batch = self._joined(part, seen, met)
+            if batch is not None:
+                yield batch
 
     def _joined(self, part: Any, seen: set[int], met: set[str]) -> TaggedBatch | None:
         versions = set(pc.unique(part["model_version"]).to_pylist()) - {self.model_version}
@@ -193,7 +177,7 @@ class TagsTable:
             stored.post.lang or said[row] or identify(stored.post.text)
             for stored, row in zip(posts, rows, strict=True)
         ]
-        scores, decisions = _scores(part, self.tag_ids), _decisions(part, self.tag_ids)
+        scores, decisions = self._file.scores(part), self._file.decisions(part)
         return _batch(posts, languages, (scores[rows], decisions[rows]), met)
 
 
@@ -220,36 +204,3 @@ def _batch(
     return TaggedBatch(
         posts=posts, days=days, languages=languages, scores=tags[0], decisions=tags[1], is_first=is_first
     )
-
-
-def _dataset(path: Path) -> Any:
-    kind = "parquet" if path.is_dir() else _FORMATS.get(path.suffix.lower())
-    if kind is None:
-        raise FileError(
-            f"the suffix {path.suffix!r} means no known format",
-            where=str(path),
-            hint=f"Use one of {', '.join(sorted(_FORMATS))}, or a folder of Parquet files.",
-        )
-    try:
-        return pads.dataset(path, format=kind)
-    except (pa.ArrowException, OSError) as error:
-        raise FileError(
-            f"cannot be read as {kind}: {error}", where=str(path), hint="Name a table of tags."
-        ) from error
-
-
-def _scores(part: Any, tag_ids: Sequence[str]) -> Floats:
-    columns = [
-        pc.cast(part[f"{tag}{_SCORE}"], pa.float64()).to_numpy(zero_copy_only=False) for tag in tag_ids
-    ]
-    return np.stack(columns, axis=1).astype(np.float64)
-
-
-def _decisions(part: Any, tag_ids: Sequence[str]) -> npt.NDArray[np.int8]:
-    found = np.full((len(part), len(tag_ids)), ABSTAIN, dtype=np.int8)
-    for column, tag in enumerate(tag_ids):
-        values = pc.cast(part[tag], pa.string()).dictionary_encode()
-        numbers = [_NUMBER_OF.get(str(value), ABSTAIN) for value in values.dictionary.to_pylist()]
-        codes = values.indices.fill_null(len(numbers)).to_numpy(zero_copy_only=False)
-        found[:, column] = np.array([*numbers, ABSTAIN], dtype=np.int8)[codes]
-    return found

@@ -6,26 +6,21 @@ import numpy as np
 import numpy.typing as npt
 from scipy import stats
 
+from classifiers.prevalence import intervals
+
 Floats = npt.NDArray[np.float64]
-Z95 = 1.959963984540054
+Z95 = intervals.normal_quantile()
 
 
-def wilson(n_yes: npt.ArrayLike, n: npt.ArrayLike, z: float = Z95) -> tuple[Floats, Floats]:
-    """Return the ends of the score interval of a share, 95 % by default; 0 and 1 where n is 0.
+def wilson(n_yes: npt.ArrayLike, n: npt.ArrayLike) -> tuple[Floats, Floats]:
+    """Return the ends of the 95 % score interval of counts; 0 and 1 where n is 0.
 
-    References
-    ----------
-    E. B. Wilson, "Probable inference, the law of succession, and statistical inference", Journal of the American
-    Statistical Association 22 (1927).
+    See :func:`classifiers.prevalence.intervals.wilson`.
     """
     k, m = np.asarray(n_yes, dtype=np.float64), np.asarray(n, dtype=np.float64)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        share = k / m
-        middle = (share + z * z / (2 * m)) / (1 + z * z / m)
-        half = z / (1 + z * z / m) * np.sqrt(share * (1 - share) / m + z * z / (4 * m * m))
-        low = np.where(m > 0, np.where(k > 0, middle - half, 0.0), 0.0)
-        high = np.where(m > 0, np.where(k < m, middle + half, 1.0), 1.0)
-    return np.clip(low, 0, 1), np.clip(high, 0, 1)
+    known = np.maximum(m, 1)
+    low, high = intervals.wilson(k / known, known)
+    return np.where((m > 0) & (k > 0), low, 0.0), np.where((m > 0) & (k < m), high, 1.0)
 
 
 def false_discovery(p: npt.ArrayLike, n_tests: int | None = None) -> Floats:

@@ -74,7 +74,7 @@ def print_diagnostics(found: Diagnostics) -> None:
     if not found.unused:
         click.echo("None.")
     analysing.section("What tags need to be learnt")
-    open_ones = [each for each in found.prospects if each.state != "learnt" or each.average_precision is None]
+    open_ones = [each for each in found.prospects if each.state != "learnt"]
     if open_ones:
         analysing.table(
             ["tag", "state", "positive posts", "AP", "more of them", "posts to annotate", "95 % interval"],

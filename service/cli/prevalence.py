@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import csv
 from dataclasses import replace
 from pathlib import Path
 from typing import TypedDict, Unpack, get_args
 
 import click
 
-from annotations.files import atomic_text, neutral_cell
+from annotations.files import atomic_text
 from annotations.ledger.samples import StoredSample, first_annotated, stored_samples
 from classifiers.errors import DatasetError
 from classifiers.prevalence.estimating import ALL, By, Request, Verdicts, estimate
@@ -19,6 +18,7 @@ from service.cli import analysing, console
 from service.cli.models import chosen_scorer, model_option
 from service.settings import Settings
 from service.shares import Labelling, bundle_of, corrected
+from service.tables import Table
 
 _SHOWN = 5
 
@@ -97,7 +97,8 @@ def prevalence_command(
     report = estimate(tagged, verdicts, request)
     report = replace(report, warnings=(*report.warnings, *warnings))
     if out is not None:
-        _write_table(out, report)
+        with atomic_text(out) as stream:
+            Table(tuple(Share.__dataclass_fields__), report.to_rows()).dump(stream)
     if as_json:
         console.print_json(report.to_dict())
     else:
@@ -195,14 +196,6 @@ def _cells(of: Share) -> list[str]:
         analysing.percent(of.counted, 1),
         str(of.estimator) + ("" if of.is_valid else " *"),
     ]
-
-
-def _write_table(path: Path, report: PrevalenceReport) -> None:
-    rows = report.to_rows()
-    with atomic_text(path) as stream:
-        writer = csv.DictWriter(stream, list(Share.__dataclass_fields__), lineterminator="\n")
-        writer.writeheader()
-        writer.writerows({name: neutral_cell(value) for name, value in row.items()} for row in rows)
 
 
 COMMANDS: tuple[click.Command, ...] = (prevalence_command,)
