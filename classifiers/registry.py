@@ -12,8 +12,7 @@ from pathlib import Path
 
 from annotations.backup.swapping import exchange
 from annotations.files import atomic_text
-from classifiers.bundle import read_bundle
-from classifiers.bundle_reading import MANIFEST, read_manifest
+from classifiers.bundle_reading import MANIFEST, read_bundle, read_manifest
 from classifiers.errors import BundleError, ModelNotFoundError
 from classifiers.registry_history import VERSION, History
 

@@ -90,6 +90,14 @@ class FakeTagger:
         return TagPrediction(tag_id, score, 0.5, decision, evidence)
 
 
+def store_posts(ledger: Ledger, posts: Sequence[Post]) -> None:
+    """Put posts into a ledger as an import would have."""
+    row = {"file": "testing", "format": "testing", "started_at": now(), "finished_at": now(), "counts": {}}
+    with ledger.begin() as connection:
+        number = connection.execute(insert(imports).values(row).returning(imports.c.import_id)).scalar_one()
+        record_posts(connection, number, posts)
+
+
 def store_annotations(ledger: Ledger, annotations: Sequence[Annotation]) -> None:
     """Put annotations into a ledger as a pull would have, with their posts."""
     project = "testing#1"
@@ -105,17 +113,9 @@ def store_annotations(ledger: Ledger, annotations: Sequence[Annotation]) -> None
     ]
     if project_row(ledger, project) is None:
         save_project(ledger, ProjectRow(project, "Testing", "", now(), None, 0, 0))
+    store_posts(ledger, posts)
     with ledger.begin() as connection:
         known = connection.scalar(select(func.count()).select_from(studio_annotations)) or 0
-        row = {
-            "file": "testing",
-            "format": "testing",
-            "started_at": now(),
-            "finished_at": now(),
-            "counts": {},
-        }
-        number = connection.execute(insert(imports).values(row).returning(imports.c.import_id)).scalar_one()
-        record_posts(connection, number, posts)
         rows = [
             {
                 "project": project,

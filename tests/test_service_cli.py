@@ -279,6 +279,9 @@ def test_evaluate_gives_the_figures_by_tag(trained: Cli, tmp_path: Path) -> None
         "n_positive", "precision", "recall", "f1", "average_precision", "threshold"
     }  # fmt: skip
     assert "--labels" in trained("evaluate", "--model", bundle, code=2).stderr
+    for option in (["--quick"], ["--scheduler", "tcp://127.0.0.1:1"]):
+        refused = trained("evaluate", "--labels", EXAMPLES / "annotations.jsonl", *option, code=2)
+        assert f"{option[0]} goes with a cross-validation" in refused.stderr
 
 
 def test_training_itself_can_be_judged_on_a_labels_file(cli: Cli) -> None:

@@ -10,13 +10,10 @@ from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
-from sqlalchemy import insert
 
 from annotations.codebook import Codebook, default_codebook_path, load_codebook
 from annotations.errors import LedgerError
-from annotations.ledger.recording import record_posts
-from annotations.ledger.store import now, open_ledger
-from annotations.ledger.tables import imports
+from annotations.ledger.store import open_ledger
 from annotations.records import Post
 from classifiers.errors import ModelNotFoundError
 from service.app import build_app, create_app
@@ -24,7 +21,7 @@ from service.page import day, percent
 from service.settings import load_settings
 from service.similar import SimilarPost, SimilarTag
 from service.tagger import ActiveModel
-from service.testing import FakeTagger, InProcessClient, in_process, small_codebook
+from service.testing import FakeTagger, InProcessClient, in_process, small_codebook, store_posts
 
 HOSTILE = '<script>alert(1)</script><b> multipolar "><img src=x onerror=alert(2)> Charter'
 _FIRST = datetime(2026, 3, 1, tzinfo=UTC)
@@ -76,12 +73,8 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
         Post(channel="odd <one>", message_id="1", text=HOSTILE, lang='"><b>'),
         Post(channel="odd <one>", message_id="2", text="x" * 600),
     ]
-    with (
-        closing(open_ledger(load_settings(home=home).workspace.ledger_url)) as ledger,
-        ledger.begin() as connection,
-    ):
-        connection.execute(insert(imports).values(file="f", format="x", started_at=now(), counts={}))
-        record_posts(connection, 1, made)
+    with closing(open_ledger(load_settings(home=home).workspace.ledger_url)) as ledger:
+        store_posts(ledger, made)
     return home
 
 

@@ -13,11 +13,8 @@ from typing import Any
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page
-from sqlalchemy import insert
 
-from annotations.ledger.recording import record_posts
-from annotations.ledger.store import now, open_ledger
-from annotations.ledger.tables import imports
+from annotations.ledger.store import open_ledger
 from annotations.records import Post
 from classifiers.bundle import write_bundle
 from classifiers.dataset import Dataset
@@ -28,7 +25,7 @@ from classifiers.training import train
 from service.app import create_app
 from service.settings import load_settings
 from service.similar import SimilarPost, SimilarTag
-from service.testing import FakeTagger, on_a_socket
+from service.testing import FakeTagger, on_a_socket, store_posts
 
 pytestmark = pytest.mark.browser
 
@@ -83,12 +80,8 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     posts.append(
         Post(channel="odd", message_id="1", text=HOSTILE, date=first + timedelta(days=20), lang="ar")
     )
-    with (
-        closing(open_ledger(load_settings(home=home).workspace.ledger_url)) as ledger,
-        ledger.begin() as connection,
-    ):
-        connection.execute(insert(imports).values(file="f", format="x", started_at=now(), counts={}))
-        record_posts(connection, 1, posts)
+    with closing(open_ledger(load_settings(home=home).workspace.ledger_url)) as ledger:
+        store_posts(ledger, posts)
     return home
 
 

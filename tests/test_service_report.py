@@ -109,7 +109,7 @@ def workspace(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
     """Make the workspace, train, and write the report."""
     made = Workspace(tmp_path_factory.mktemp("report"))
     made("train", "--labels", made.labels)
-    made("report", "--labels", made.labels, "--no-evaluation")
+    made("report", "--labels", made.labels)
     return made
 
 
@@ -212,6 +212,15 @@ def test_shares_on_the_page_are_those_of_the_command(workspace: Workspace, pages
         assert found[row["tag"]]["is_valid"] == "True"
 
 
+def test_the_evaluation_is_that_of_the_command(workspace: Workspace, pages: dict[str, str]) -> None:
+    """The cross-validation of the training, beside the tables; a report without labels has none."""
+    said = json.loads((workspace.report / "data" / "evaluation.json").read_text("utf-8"))
+    ways = ("--cross-validate", "--quick", "--json")
+    command = workspace("evaluate", "--labels", workspace.labels, *ways).stdout
+    assert said == json.loads(command)
+    assert 'href="data/evaluation.json"' in pages["data"]
+
+
 def test_texts_of_others_are_escaped(workspace: Workspace, pages: dict[str, str]) -> None:
     """A post and a channel that would be HTML are words on every page."""
     whole = "".join(pages.values())
@@ -257,7 +266,9 @@ def bare(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
 def test_what_is_missing_is_said_with_what_to_do(bare: Workspace) -> None:
     """No posts; then posts, but no model and no labels: all pages are there."""
     nothing = {name: _text((bare.home / "empty" / f"{name}.html").read_text("utf-8")) for name in PAGES}
-    assert "There are no posts yet" in nothing["index"]
+    for name in ("index", "dataset", "model", "shares", "trends", "drift"):
+        assert "There are no posts yet" in nothing[name], name
+        assert "no model yet" not in nothing[name], name
     little = {name: _text((bare.report / f"{name}.html").read_text("utf-8")) for name in PAGES}
     assert f"{N_POSTS + 1} posts of 2 channels" in little["index"]
     for name in ("model", "shares", "trends", "drift"):
@@ -265,7 +276,8 @@ def test_what_is_missing_is_said_with_what_to_do(bare: Workspace) -> None:
     for name in ("agreement", "codebook"):
         assert "annotations are here yet" in little[name], name
     assert "no evidence to show" in little["examples"]
-    assert not (bare.report / "data" / "labels.jsonl").exists()
+    for name in ("labels.jsonl", "evaluation.json"):
+        assert not (bare.report / "data" / name).exists(), name
 
 
 def test_without_a_random_sample_no_share_is_called_valid(bare: Workspace) -> None:

@@ -70,8 +70,9 @@ def evaluate_command(
         with workers_of(ways["scheduler"]):
             figures = validate(settings, annotations, ways["seed"], plan)
     else:
-        if ways["scheduler"] is not None:
-            raise click.UsageError("--scheduler goes with a cross-validation; a model is judged here.")
+        for name in ("scheduler", "quick"):
+            if ways[name]:
+                raise click.UsageError(f"--{name} goes with a cross-validation; a model is judged here.")
         scorer = chosen_scorer(settings, model)
         annotations = labels_in_use(settings, labels, scorer.codebook)
         with console.progress("Evaluating") as progress:

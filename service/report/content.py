@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 
 from annotations.agreement import AgreementReport
 from annotations.codebook import Codebook
@@ -97,7 +96,6 @@ class Content:
     examples: tuple[Example, ...] = ()
     missing: Mapping[str, str] = field(default_factory=dict)
     documents: Mapping[str, str] = field(default_factory=dict)
-    labels_file: Path | None = None
 
     def title(self, tag: str) -> str:
         """Return the title of a tag, or its id where the codebook does not have it."""

@@ -96,13 +96,13 @@ def gather(sources: Sources, stage: Stage) -> Content:
         documents=sources.documents,
     )
     missing = dict(sources.missing)
+    if not content.counts.n_posts:
+        missing |= dict.fromkeys(("dataset", "model", "shares", "trends", "drift"), NO_POSTS)
     parts = (_agreement, _model, _shares, _drift, _diagnostics, _examples)
     for part in parts:
         content = part(content, _Work(sources, counted, stage, missing))
-    if not content.counts.n_posts:
-        missing["dataset"] = NO_POSTS
     if content.trends is None:
-        missing.setdefault("trends", NO_POSTS if content.model else NO_MODEL)
+        missing.setdefault("trends", NO_MODEL)
     return replace(content, missing=missing)
 
 
@@ -163,7 +163,7 @@ def _unseen(bundle: Path, scorer: Scorer, annotations: Sequence[Annotation]) -> 
 def _shares(content: Content, work: _Work) -> Content:
     sources = work.sources
     if sources.corpus is None or not content.counts.n_posts:
-        work.missing["shares"] = NO_POSTS if sources.corpus else NO_MODEL
+        work.missing.setdefault("shares", NO_MODEL)
         return content
     known = Labelling(
         annotations=content.annotations,
@@ -196,7 +196,7 @@ def _no_random(content: Content) -> str:
 def _drift(content: Content, work: _Work) -> Content:
     sources = work.sources
     if sources.corpus is None or sources.bundle is None or not content.counts.n_posts:
-        work.missing["drift"] = NO_MODEL if sources.corpus is None else NO_BUNDLE
+        work.missing.setdefault("drift", NO_MODEL if sources.corpus is None else NO_BUNDLE)
         return content
     with work.stage("Looking for drift") as progress:
         given = DriftInput(

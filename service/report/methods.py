@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 _POSTS = "We analysed {n_posts} posts of {n_channels} channels"
+_POSTS_OF_ONE = "We analysed {n_posts} posts of one channel"
 _DATES = " dated from {first_day} to {last_day}"
 _COPIES = (
     "; copies of another post: {n_duplicates}; near-duplicates: {n_near_duplicates}, in clusters: {n_clusters} "
@@ -52,7 +53,8 @@ _DRIFT = (
 
 def methods(numbers: Mapping[str, Any]) -> str:
     """Return the paragraph; a sentence of which a number is not known is left out."""
-    head = _filled(_POSTS, numbers) + _filled(_DATES, numbers) + _filled(_COPIES, numbers)
+    posts = _POSTS_OF_ONE if numbers.get("n_channels") == 1 else _POSTS
+    head = _filled(posts, numbers) + _filled(_DATES, numbers) + _filled(_COPIES, numbers)
     agreement = _filled(_AGREEMENT, numbers)
     if agreement:
         agreement += _filled(_MASI, numbers) + "."

@@ -81,7 +81,9 @@ def _posts(content: Content, numbers: Mapping[str, Any]) -> str:
 
 def _people(content: Content, numbers: Mapping[str, Any]) -> str:
     n, people = numbers["n_labelled"], numbers["n_annotators"]
-    text = f"{people:,} {_s('person', people, 'people')} read {n:,} of them and said which tags apply."
+    text = (
+        f"{people:,} {_s('person', people, 'people')} read {n:,} {_s('post', n)} and said which tags apply."
+    )
     if "alpha" in numbers:
         alpha = numbers["alpha"]
         how = {
