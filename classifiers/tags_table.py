@@ -110,7 +110,7 @@ class TagsFile:
         return found
 
     def decisions(self, part: pa.RecordBatch) -> npt.NDArray[np.int8]:
-        """Return the decisions of a batch, shape (n, n_tags), as numbers of :data:`classifiers.predictions.DECISIONS`."""
+        """Return the decisions of a batch, shape (n, n_tags), as numbers in ``DECISIONS``."""
         found = np.full((len(part), len(self.tag_ids)), ABSTAIN, dtype=np.int8)
         for column, tag in enumerate(self.tag_ids):
             values = pc.cast(part[tag], pa.string()).dictionary_encode()

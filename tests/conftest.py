@@ -114,9 +114,13 @@ def ledger_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     return server.new_database()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    """Yield Debian's chromium, driven by playwright."""
+    """Yield Debian's chromium, driven by playwright.
+
+    Not for longer than a module: as long as it is there, an event loop runs in this thread, and no test can run
+    another.
+    """
     chromium = shutil.which("chromium")
     if chromium is None:
         pytest.skip("needs Debian's chromium: apt-get install chromium")
