@@ -239,7 +239,7 @@ def _limit(model: Model, texts: Sequence[str]) -> None:
 def _touched(engine: CompiledModel, texts: Sequence[str]) -> tuple[float, dict[str, float]]:
     """Count what is read and written for a post: text, tokens, rows of words, the language's tables."""
     sizes = {"text": 0.0, "tokens and their keys": 0.0, "rows of words": 0.0, "language": 0.0}
-    row = engine._memo.rows.shape[1] * 4
+    row = engine._known._memo.rows.shape[1] * 4
     weights = automaton()[0].weights
     for scored in engine.scored(texts):
         found = scored.sentences()

@@ -222,6 +222,6 @@ def test_one_word_over_and_over_leaves_the_memo_as_it_is(
     fresh = Scorer(scorers[0]._model, "0", compiled=True)
     assert isinstance(fresh._engine, CompiledModel)
     fresh.judge(["the river"])
-    memo = fresh._engine._memo
+    memo = fresh._engine._known._memo
     assert_same((fresh, scorers[1]), ["again " * 2_000])
-    assert fresh._engine._memo is memo
+    assert fresh._engine._known._memo is memo

@@ -25,13 +25,15 @@ from classifiers.drift.phrases import RisingPhrases, passage, rise
 from classifiers.drift.scores import ScoreDrift
 from classifiers.drift.sketch import Sketch
 from classifiers.drift.vocabulary import compared
-from classifiers.drift.words import phrases_of, stem_key, term_key, words_of
+from classifiers.drift.words import phrases_of
 from classifiers.predictions import DECISIONS
 from classifiers.testing import invented_annotations, invented_codebook
 from classifiers.trends import TagsTable
 from classifiers.trends.corpus import TaggedBatch
 from classifiers.trends.testing import ledger_of, tags_of
+from classifiers.wording import Wording, stem_key, term_key
 
+WORDING = Wording(("en",))
 START = datetime(2025, 11, 1, 9, tzinfo=UTC)
 TAGS = ("old-glory", "blame")
 _WORDS = (
@@ -71,7 +73,7 @@ def test_a_sketch_never_counts_too_low_and_tells_what_has_become_frequent(
 def test_words_are_stems_with_their_places() -> None:
     """Word forms share a number; addresses and mentions are none; a phrase does not run over a comma."""
     text = "The ministers met, at https://a.example/x with @envoy: minister meets #OldLeague 2026"
-    words = words_of([text, ""], ["en", None], ("en",))
+    words = WORDING.words([text, ""], ["en", None])
     quotes = [text[a:b] for a, b in zip(words.starts, words.ends, strict=True)]
     assert quotes == ["The", "ministers", "met", "at", "with", "minister", "meets", "Old", "League", "2026"]
     assert words.keys[1] == words.keys[5] == stem_key("minister", "en")
@@ -79,7 +81,7 @@ def test_words_are_stems_with_their_places() -> None:
     assert words.n_posts == 2
     phrases = phrases_of(words, 2)[1].tolist()
     assert [quotes[first] for first in phrases] == ["The", "ministers", "minister", "Old", "League"]
-    assert len(set(phrases_of(words_of(["a b c", "c b a"], ["en", "en"], ("en",)), 3)[0].tolist())) == 2
+    assert len(set(phrases_of(WORDING.words(["a b c", "c b a"], ["en", "en"]), 3)[0].tolist())) == 2
 
 
 def test_a_phrase_with_the_same_share_does_not_rise() -> None:
@@ -158,8 +160,8 @@ def _sentences(rng: random.Random, n: int) -> list[str]:
 def test_other_words_are_found_and_the_same_words_are_not() -> None:
     """Half of the posts with words of another subject: more than noise. Two halves of one sample: noise."""
     rng, np_rng = random.Random(3), np.random.default_rng(3)
-    posts = [words_of([" ".join(_sentences(rng, 3))], ["en"], ("en",)).keys for _ in range(90)]
-    other = words_of(["The tariff on grain doubles the price of bread for bakers"], ["en"], ("en",)).keys
+    posts = [WORDING.words([" ".join(_sentences(rng, 3))], ["en"]).keys for _ in range(90)]
+    other = WORDING.words(["The tariff on grain doubles the price of bread for bakers"], ["en"]).keys
     seen, noise, p = compared([*posts[:20], *[other] * 10], posts[30:], np_rng)
     assert seen > noise
     assert p < 0.01
@@ -191,9 +193,7 @@ def corpus(tmp_path: Path) -> Iterator[tuple[Ledger, TagsTable, Training, dict[s
     texts = {post_id: text for post_id, _, text in posts}
     trained = [text_digest(texts[f"daily/{number}"]) for number in range(0, 300, 3)]
     known = [
-        key
-        for number in range(0, 300, 3)
-        for key in words_of([texts[f"daily/{number}"]], ["en"], ("en",)).keys
+        key for number in range(0, 300, 3) for key in WORDING.words([texts[f"daily/{number}"]], ["en"]).keys
     ]
     scores = np.full((100, 2), np.log(1 / 9))
     training = Training(
@@ -239,10 +239,10 @@ def test_a_phrase_of_the_codebook_is_no_candidate(
     assert any("double measure" in each.phrase for each in _drift(corpus).phrases)
     ledger, table, training, _ = corpus
     options = PhraseOptions(since=date(2026, 1, 27))
-    counted = RisingPhrases(candidates(ledger, date(2026, 1, 27), ("en",), options), options)
+    counted = RisingPhrases(candidates(ledger, date(2026, 1, 27), WORDING, options), options)
     for batch in table.batches():
         texts = [stored.post.text for stored in batch.posts]
-        counted.add(batch, words_of(texts, batch.languages, training.languages), None)
+        counted.add(batch, Wording(training.languages).words(texts, batch.languages), None)
     found = counted.found(_with_cue(invented_codebook()))
     assert any("grain corridor" in each.phrase for each in found)
     assert not any("double measure" in each.phrase for each in found)

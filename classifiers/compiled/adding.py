@@ -10,9 +10,10 @@ from typing import Any
 import numpy as np
 
 from classifiers.compiled.compiling import compiled, inlined
-from classifiers.compiled.memo import SPARE
 
 DOCUMENTS, SENTENCES, CENTROIDS = 0, 1, 2
+SPARE = 8
+"""Columns of a word's row after its vectors: its squared length, and whether it is a word rather than a sign."""
 _LOG_OF = np.log(np.maximum(np.arange(1024), 1)).astype(np.float32)
 
 

@@ -21,8 +21,6 @@ N_TOKENS = 1 << 17
 """Most different tokens that are remembered, a power of two; with more, the memo is begun anew."""
 _N_CODES = 16 * N_TOKENS
 _HASH, _START, _LENGTH, _WORD = 0, 1, 2, 3
-SPARE = 8
-"""Columns of a word's row after its vectors; the first holds its squared length."""
 
 
 class Keys(NamedTuple):
@@ -44,23 +42,19 @@ class Memo:
     Attributes
     ----------
     rows
-        What every word adds to the views, and its squared length in the column after that, float32
-        (n_words, width + SPARE).
-    is_word
-        Whether it is a word rather than a sign, bool.
+        What is known of every word, (n_words, width), zeros at first.
     numbers
         The number of every word by its language's number and its form.
     """
 
-    def __init__(self, width: int) -> None:
+    def __init__(self, width: int, kind: npt.DTypeLike) -> None:
         # Untouched pages of zeros take no memory.
         self.keys = Keys(
             np.zeros((4 * N_TOKENS, 4), dtype=np.int32),
             np.zeros(_N_CODES, dtype=np.uint32),
             np.uint64(secrets.randbits(64)),
         )
-        self.rows = np.zeros((N_TOKENS, width + SPARE), dtype=np.float32)
-        self.is_word = np.zeros(N_TOKENS, dtype=np.bool_)
+        self.rows: npt.NDArray[Any] = np.zeros((N_TOKENS, width), dtype=kind)
         self.numbers: dict[int, dict[str, int]] = defaultdict(dict)
         self.n_words = 0
         self._n_tokens = 0

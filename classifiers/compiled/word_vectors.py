@@ -52,11 +52,11 @@ class Vocabulary:
             np.multiply(view.weights, own[:, None], out=part)
         self._terms = Terms(vectors, weights)
 
-    def add(self, forms: Sequence[str], languages: Sequence[str], rows: Any, is_word: Any) -> None:
-        """Write the rows of words over zeros, (n_words, n_views * width + SPARE), and whether each is a word."""
+    def add(self, forms: Sequence[str], languages: Sequence[str], rows: Any) -> None:
+        """Write the rows of words over zeros, (n_words, n_views * width + SPARE)."""
         shapes = [shape_of(form) for form in forms]
         kinds = np.fromiter(map(_kind, shapes), dtype=np.int8, count=len(shapes))
-        is_word[:] = kinds != _WHOLE
+        rows[:, self._terms.vectors.shape[1] + 1] = kinds != _WHOLE
         codes = np.frombuffer("".join(shapes).encode("utf-32-le", "surrogatepass"), dtype=np.uint32)
         bounds = np.cumsum([0, *map(len, shapes)])
         terms = self._grams, self._terms, len(self._stems)

@@ -15,11 +15,11 @@ from classifiers.drift.phrases import RisingPhrase, RisingPhrases
 from classifiers.drift.scores import ScoreDrift, ScoreShift
 from classifiers.drift.training import Training
 from classifiers.drift.vocabulary import VocabularyDrift, WordShift
-from classifiers.drift.words import words_of
 from classifiers.scorer import Scorer
 from classifiers.trends.corpus import TaggedBatch, TaggedCorpus
 from classifiers.trends.passages import EvidenceByTag, evidence_of
 from classifiers.trends.timelines import Period
+from classifiers.wording import Wording
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,12 +79,13 @@ class _Pass:
     def __init__(self, given: DriftInput, options: DriftOptions) -> None:
         training, tag_ids, ledger = given.training, given.corpus.tag_ids, given.ledger
         self._training, self._tag_ids = training, tag_ids
+        self._wording = Wording(training.languages)
         self.scores = ScoreDrift(tag_ids, options.period)
         self.words = VocabularyDrift(training, options.period, options.seed)
         self.since = first_day(ledger, options.phrases.since)
         self.phrases: RisingPhrases | None = None
         if self.since is not None:
-            chosen = candidates(ledger, self.since, training.languages, options.phrases)
+            chosen = candidates(ledger, self.since, self._wording, options.phrases)
             self.phrases = RisingPhrases(chosen, options.phrases)
             self._first_late = chosen.day
         self.n_posts = self.n_training = 0
@@ -93,7 +94,7 @@ class _Pass:
         """Count a batch."""
         in_training = self._training.has(batch)
         texts = [stored.post.text for stored in batch.posts]
-        words = words_of(texts, batch.languages, self._training.languages)
+        words = self._wording.words(texts, batch.languages)
         self.scores.add(batch, in_training)
         self.words.add(batch, words, in_training)
         if self.phrases is not None:

@@ -13,9 +13,9 @@ import numpy as np
 from annotations.ledger.posts import latest_date, posts_since
 from annotations.ledger.store import Ledger
 from classifiers.drift.sketch import Sketch
-from classifiers.drift.words import Keys, once_a_post, placed_phrases, words_of
-from classifiers.languages import identify
+from classifiers.drift.words import once_a_post, placed_phrases
 from classifiers.trends.corpus import BATCH, day_of
+from classifiers.wording import Keys, Wording
 
 LENGTHS = (4, 3, 2)
 """Words in a phrase."""
@@ -56,13 +56,13 @@ def first_day(ledger: Ledger, since: date | None) -> date | None:
     return None if last is None else (last.astimezone(UTC) - timedelta(days=30)).date()
 
 
-def candidates(ledger: Ledger, since: date, languages: tuple[str, ...], options: PhraseOptions) -> Candidates:
+def candidates(ledger: Ledger, since: date, wording: Wording, options: PhraseOptions) -> Candidates:
     """Find the phrases that enough late posts have; the posts before are not read."""
     sketch, stems, n_posts = Sketch(), Counter[int](), 0
     found: list[Keys] = [np.zeros(0, dtype=np.uint64)]
     moment = datetime(since.year, since.month, since.day, tzinfo=UTC)
     for texts in _late_texts(ledger, moment):
-        words = words_of(texts, [identify(text) for text in texts], languages)
+        words = wording.words(texts, wording.identified(texts))
         n_posts += words.n_posts
         by_post = np.unique(np.stack([words.post_of.astype(np.uint64), words.keys]), axis=1)[1]
         stems.update(by_post.tolist())

@@ -27,10 +27,11 @@ from annotations.codebook import Codebook
 from annotations.cues import cue_pattern
 from classifiers.drift.candidates import COMMON, LENGTHS, Candidates, PhraseOptions
 from classifiers.drift.sketch import Sketch
-from classifiers.drift.words import Keys, Worded, once_a_post, placed_phrases
+from classifiers.drift.words import once_a_post, placed_phrases
 from classifiers.trends.corpus import UNDATED, TaggedBatch
 from classifiers.trends.intervals import false_discovery
 from classifiers.trends.passages import EvidenceByTag
+from classifiers.wording import Keys, Worded
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]

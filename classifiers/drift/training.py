@@ -11,8 +11,8 @@ import numpy.typing as npt
 from annotations.records import text_digest
 from classifiers.bundle_documents import OutOfFold, read_out_of_fold
 from classifiers.bundle_reading import read_bundle
-from classifiers.drift.words import Keys, term_key
 from classifiers.trends.corpus import TaggedBatch
+from classifiers.wording import Keys, term_key
 
 
 @dataclass(frozen=True, slots=True)

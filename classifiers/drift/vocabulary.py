@@ -24,10 +24,10 @@ import numpy.typing as npt
 from scipy import sparse
 
 from classifiers.drift.training import Training
-from classifiers.drift.words import Keys, Worded
 from classifiers.trends.corpus import UNDATED, TaggedBatch
 from classifiers.trends.intervals import false_discovery
 from classifiers.trends.timelines import Period, period_name, period_starts
+from classifiers.wording import Keys, Worded
 
 Floats = npt.NDArray[np.float64]
 _MOST_POSTS = 400

@@ -21,10 +21,10 @@ import pyarrow.compute as pc
 from annotations.errors import FileError
 from annotations.ledger.posts import StoredPost, chosen_posts, current_posts
 from annotations.ledger.store import Ledger
-from classifiers.languages import identify
 from classifiers.predictions import DECISIONS, Decision
 from classifiers.scorer import Scorer
 from classifiers.tags_table import ABSTAIN, TagsFile
+from classifiers.wording import Wording
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
@@ -125,6 +125,7 @@ class TagsTable:
     def __init__(self, ledger: Ledger, path: Path, size: int = BATCH) -> None:
         self._ledger, self._path, self._size = ledger, path, size
         self._file = TagsFile(path)
+        self._wording = Wording(())
         self.tag_ids = self._file.tag_ids
         if "model_version" not in self._file.names:
             raise FileError(
@@ -173,10 +174,13 @@ class TagsTable:
             return None
         rows = np.array([row_of[stored.post.post_id] for stored in posts], dtype=np.int64)
         said = part["lang"].to_pylist() if "lang" in part.schema.names else [None] * len(part)
-        languages = [
-            stored.post.lang or said[row] or identify(stored.post.text)
-            for stored, row in zip(posts, rows, strict=True)
+        languages: list[str | None] = [
+            stored.post.lang or said[row] for stored, row in zip(posts, rows, strict=True)
         ]
+        untold = [number for number, language in enumerate(languages) if not language]
+        told = self._wording.identified([posts[number].post.text for number in untold])
+        for number, language in zip(untold, told, strict=True):
+            languages[number] = language
         scores, decisions = self._file.scores(part), self._file.decisions(part)
         return _batch(posts, languages, (scores[rows], decisions[rows]), met)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 import numpy.typing as npt
@@ -63,13 +64,15 @@ def sentences_of(batch: TaggedBatch, evidence: dict[int, EvidenceByTag]) -> list
     found: list[Passage] = []
     for row, by_tag in evidence.items():
         text = batch.posts[row].post.text
-        cut = [span for span in sentences(text) if _n_words(text[span.start : span.end]) >= LEAST_WORDS]
+        cut = sentences(text)
         for column, shown in by_tag.items():
             for span in cut:
                 inside = [min(each.end, span.end) - max(each.start, span.start) for each in shown]
                 best = max(range(len(shown)), key=lambda number: inside[number])
-                if inside[best] >= _COVERED * (span.end - span.start):
-                    quote = span.quote(text)
+                if inside[best] < _COVERED * (span.end - span.start):
+                    continue
+                quote = span.quote(text)
+                if _n_words(quote) >= LEAST_WORDS:
                     found.append(Passage(row, column, span.start, span.end, quote, shown[best].weight))
     return found
 
@@ -89,6 +92,7 @@ def signed(passages: list[Passage]) -> Signatures:
     return signatures([passage.text for passage in passages])
 
 
+@lru_cache(maxsize=1024)  # a sentence often speaks for several tags
 def _n_words(sentence: str) -> int:
     """Count the words of a sentence, those of hashtags and addresses left out."""
     found, until = 0, 0
