@@ -86,6 +86,7 @@ class RisingPhrases:
         self._n_common = np.zeros(len(chosen.common), dtype=np.int64)  # of the early posts
         self._late_ids: list[str] = []
         self._examples = np.full((n, _EXAMPLES), -1, dtype=np.int32)  # places in the list of ids
+        self._n_examples = np.zeros(n, dtype=np.int8)
         self._forms = [""] * n  # as it was first met
 
     def add(self, batch: TaggedBatch, words: Worded, evidence: dict[int, EvidenceByTag] | None) -> None:
@@ -163,8 +164,8 @@ class RisingPhrases:
                 yield row, same
 
     def _found_in(self, number: int) -> list[int]:
-        places = self._examples[number]
-        return [int(place) for place in places[places >= 0]]
+        found: list[int] = self._examples[number, : self._n_examples[number]].tolist()
+        return found
 
     def _rows(self, keys: Keys) -> tuple[npt.NDArray[np.bool_], Ints]:
         known = self._chosen.keys
@@ -198,11 +199,15 @@ class RisingPhrases:
         np.add.at(self._late, rows[late], 1)
         np.add.at(self._explained, rows[late & inside], 1)
         ids = len(self._late_ids) - int(is_late.sum()) + np.cumsum(is_late) - 1
+        late &= self._n_examples[rows] < _EXAMPLES  # most phrases soon have enough
         for post, row, word in zip(
             posts[late].tolist(), rows[late].tolist(), first[late].tolist(), strict=True
         ):
-            free = np.flatnonzero(self._examples[row] < 0)[:1]
-            self._examples[row, free] = ids[post]
+            place = self._n_examples[row]
+            if place == _EXAMPLES:
+                continue
+            self._examples[row, place] = ids[post]
+            self._n_examples[row] += 1
             if not self._forms[row]:
                 form = batch.posts[post].post.text[words.starts[word] : words.ends[word + length - 1]]
                 self._forms[row] = " ".join(form.split())
